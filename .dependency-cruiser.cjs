@@ -1,0 +1,90 @@
+// The arrows between folders: a folder may import itself and what its line names, nothing else.
+const arrows = {
+  protocol: [],
+  proto: [],
+  manifest: [],
+  transport: ['protocol', 'proto'],
+  node: ['protocol', 'proto', 'transport'],
+  coordinator: ['protocol', 'proto', 'transport'],
+  client: ['protocol', 'proto', 'transport'],
+  operator: ['protocol', 'manifest'],
+  local: ['node', 'coordinator', 'client', 'manifest'],
+  cli: ['client', 'local', 'manifest'],
+  sim: ['protocol'],
+  bench: ['client'],
+  e2e: ['client'],
+};
+
+const folders = Object.keys(arrows).join('|');
+const tests = '\\.test\\.ts$';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...Object.entries(arrows).map(([folder, allowed]) => ({
+      name: `arrows-of-${folder}`,
+      comment: `${folder} may import ${allowed.join(', ') || 'no other folder'}; the table is in .dependency-cruiser.cjs`,
+      severity: 'error',
+      from: { path: `^${folder}/` },
+      to: { path: `^(${folders}|scripts|bin)/`, pathNot: `^(${[folder, ...allowed].join('|')})/` },
+    })),
+    {
+      name: 'operator-knows-words-only',
+      comment: 'The operator speaks of the protocol (names, limits, timings) and decides nothing of it.',
+      severity: 'error',
+      from: { path: '^operator/' },
+      to: { path: '^protocol/', pathNot: '^protocol/(words|errors|limits|slots|timings)\\.ts$' },
+    },
+    {
+      name: 'protocol-is-pure',
+      comment: 'The core has no clock, socket, disk or library: only the checksum of node:zlib.',
+      severity: 'error',
+      from: { path: '^protocol/', pathNot: tests },
+      to: {
+        dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional', 'npm-peer'],
+        pathNot: '^(node:)?zlib$',
+      },
+    },
+    {
+      name: 'no-cycles',
+      comment: 'Two files that need each other are one idea, or hide a third.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-unresolvable',
+      comment: 'The import leads nowhere: a missing file, or a package that package.json does not name.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-import-of-tests',
+      comment: 'What several tests share belongs in a file of its own that is no test.',
+      severity: 'error',
+      from: {},
+      to: { path: tests },
+    },
+    {
+      name: 'no-development-packages-in-the-product',
+      comment: 'An image is installed without development packages.',
+      severity: 'error',
+      from: {
+        path: '^(protocol|proto|manifest|transport|node|coordinator|client|operator|local|cli)/',
+        pathNot: tests,
+      },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(coverage|helm|docs|\\.chaincluster|\\.results)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};
