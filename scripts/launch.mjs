@@ -4,7 +4,7 @@
 //   node scripts/launch.mjs ENTRY.ts [ARGUMENT...]
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -19,11 +19,11 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLTo
 }
 
 /**
- * Runs `entry` (a path inside the repository) with Node 24 in the caller's working directory. Signals go to it,
+ * Runs `entry` (relative paths start at the repository) with Node 24 in the caller's working directory. Signals go to it,
  * and this process ends as it ends: with its exit code, or by the signal that ended it.
  */
 export function launch(entry, args) {
-  const child = spawn(runtime(), [join(root, entry), ...args], { stdio: 'inherit' });
+  const child = spawn(runtime(), [resolve(root, entry), ...args], { stdio: 'inherit' });
   child.on('error', (error) => stop(`cannot start Node 24: ${error.message}`));
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, () => forward(signal, child));
@@ -51,10 +51,10 @@ export function install(reason) {
  * Says why `npm ci` is needed, or undefined when node_modules holds what package-lock.json names. npm notes what it
  * installed in node_modules/.package-lock.json; contents are compared, as a fresh clone has arbitrary file times.
  */
-export function whyInstall() {
-  const installed = packagesOf('node_modules/.package-lock.json');
+export function whyInstall(folder = root) {
+  const installed = packagesOf(join(folder, 'node_modules/.package-lock.json'));
   if (installed === undefined) return 'The dependencies are not installed yet';
-  const locked = packagesOf('package-lock.json');
+  const locked = packagesOf(join(folder, 'package-lock.json'));
   if (locked === undefined) return undefined;
   for (const [path, { version, optional, devOptional }] of Object.entries(locked)) {
     if (path === '') continue;
@@ -74,7 +74,7 @@ export function isInstalled() {
 
 function packagesOf(file) {
   try {
-    return JSON.parse(readFileSync(join(root, file), 'utf8')).packages;
+    return JSON.parse(readFileSync(file, 'utf8')).packages;
   } catch {
     return undefined;
   }

@@ -67,21 +67,35 @@ async function run(step: Step): Promise<Outcome> {
   return { name: step.name, seconds, ...count(step, exit === undefined) };
 }
 
+/** What vitest's JSON report says, as far as it is read here. */
+type Report = {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  numTodoTests: number;
+  testResults: { status: string; assertionResults: { status: string }[] }[];
+};
+
 function count(step: Step, ok: boolean): Count {
-  const plain = { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
-  if (step.counts === undefined) return plain;
+  if (step.counts === undefined) return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+  let tests: Report;
   try {
-    const tests = JSON.parse(readFileSync(step.counts, 'utf8'));
-    const failed: number = tests.numFailedTests;
-    return {
-      passed: tests.numPassedTests,
-      // A file that cannot be loaded, or an error outside a test, fails the run without failing a test.
-      failed: ok ? failed : Math.max(1, failed),
-      skipped: tests.numPendingTests + tests.numTodoTests,
-    };
+    tests = JSON.parse(readFileSync(step.counts, 'utf8'));
   } catch {
+    console.error(`  ${step.name} failed: it left no report\n`);
     return { passed: 0, failed: 1, skipped: 0 };
   }
+  // A file that cannot be loaded, or an error outside a test, fails the run without failing a test.
+  const failed = tests.numFailedTests + tests.testResults.filter(failedAsWhole).length;
+  return {
+    passed: tests.numPassedTests,
+    failed: ok ? failed : Math.max(1, failed),
+    skipped: tests.numPendingTests + tests.numTodoTests,
+  };
+}
+
+function failedAsWhole(file: Report['testResults'][number]): boolean {
+  return file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed');
 }
 
 function add(sum: Count, one: Count): Count {
