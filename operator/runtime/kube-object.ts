@@ -14,10 +14,10 @@ export interface ObjectMeta {
   uid?: string;
   resourceVersion?: string;
   generation?: number;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-  finalizers?: string[];
-  ownerReferences?: OwnerReference[];
+  labels?: Readonly<Record<string, string>>;
+  annotations?: Readonly<Record<string, string>>;
+  finalizers?: readonly string[];
+  ownerReferences?: readonly OwnerReference[];
   creationTimestamp?: string;
   deletionTimestamp?: string;
 }

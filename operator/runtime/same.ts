@@ -37,14 +37,10 @@ function listCovers(live: unknown[], wanted: unknown[]): boolean {
 /** The fields by which server-side apply merges the lists that we write. */
 function identifyingField(items: unknown[]): string | undefined {
   if (items.length === 0) return undefined;
-  return ['name', 'mountPath', 'uid', 'type'].find((field) =>
-    items.every(
-      (item) =>
-        typeof item === 'object' &&
-        item !== null &&
-        typeof (item as Record<string, unknown>)[field] === 'string',
-    ),
-  );
+  return ['name', 'uid', 'type'].find((field) => {
+    const values = items.map((item) => (item as Record<string, unknown> | null)?.[field]);
+    return values.every((value) => typeof value === 'string') && new Set(values).size === items.length;
+  });
 }
 
 function sameQuantity(a: unknown, b: unknown): boolean {

@@ -1,0 +1,140 @@
+import type { Pod } from './objects/kinds.ts';
+import { ports } from './objects/names.ts';
+
+/** What the leading coordinator says about the cluster. Read only: the coordinator owns the chains. */
+export interface CoordinatorView {
+  /** Pod that leads. */
+  leader: string;
+  epoch: number;
+  chains: ChainView[];
+  nodes: NodeView[];
+}
+
+export interface ChainView {
+  slot: number;
+  version: number;
+  /** Head first, tail last. */
+  members: { node: string; role: string; serving: boolean }[];
+  /** Has as many serving members as the replication factor asks for. */
+  full: boolean;
+}
+
+export interface NodeView {
+  name: string;
+  /** healthy, suspect, dead, ... as the coordinator calls it. */
+  status: string;
+  /** Chains that it is a member of, or is joining. */
+  chains: number;
+  admitted: boolean;
+  draining: boolean;
+}
+
+export type ViewAnswer = { is: 'known'; view: CoordinatorView } | { is: 'unknown'; because: string };
+
+export interface CoordinatorViews {
+  /** Asks these coordinator pods. Never rejects: not knowing is an answer that each step must deal with. */
+  ask(pods: readonly Pod[], stop?: AbortSignal): Promise<ViewAnswer>;
+}
+
+const timeoutMs = 2_000;
+const bytesMax = 32 * 1_048_576;
+
+/** Asks every coordinator at once over HTTP and believes the one that says it leads, at the highest epoch. */
+export function httpCoordinatorViews(): CoordinatorViews {
+  return {
+    async ask(pods, stop) {
+      const reachable = pods.filter((pod) => pod.status?.podIP !== undefined);
+      if (reachable.length === 0) return { is: 'unknown', because: 'no coordinator pod has an address yet' };
+      const answers = await Promise.allSettled(reachable.map((pod) => askOne(pod, stop)));
+      const leading = answers
+        .flatMap((answer, index) => {
+          const view = answer.status === 'fulfilled' ? answer.value : undefined;
+          return view !== undefined && view.leader === reachable[index]?.metadata.name ? [view] : [];
+        })
+        .sort((a, b) => b.epoch - a.epoch)[0];
+      if (leading !== undefined) return { is: 'known', view: leading };
+      return { is: 'unknown', because: whyUnknown(answers) };
+    },
+  };
+}
+
+function whyUnknown(answers: PromiseSettledResult<CoordinatorView>[]): string {
+  const failed = answers.filter((answer) => answer.status === 'rejected');
+  if (failed.length < answers.length) return 'no coordinator says that it leads';
+  const why = failed[0]?.reason;
+  return `no coordinator answers (${why instanceof Error ? why.message : String(why)})`;
+}
+
+async function askOne(pod: Pod, stop: AbortSignal | undefined): Promise<CoordinatorView> {
+  const limit = AbortSignal.timeout(timeoutMs);
+  const host = pod.status?.podIP ?? '';
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${ports.coordinator.admin}/state`;
+  const signal = stop === undefined ? limit : AbortSignal.any([limit, stop]);
+  const response = await fetch(url, { signal });
+  if (!response.ok) throw new Error(`${pod.metadata.name} answered ${response.status} to /state`);
+  const text = await response.text();
+  if (text.length > bytesMax)
+    throw new Error(`${pod.metadata.name}: /state is larger than ${bytesMax} bytes`);
+  return parseView(JSON.parse(text));
+}
+
+/** @throws Error naming the first field that is not what it should be. */
+export function parseView(value: unknown): CoordinatorView {
+  const at = (field: string) => new Error(`/state: field ${field} is missing or of the wrong type`);
+  const text = (v: unknown, field: string): string => {
+    if (typeof v !== 'string') throw at(field);
+    return v;
+  };
+  const count = (v: unknown, field: string): number => {
+    if (typeof v !== 'number' || !Number.isSafeInteger(v) || v < 0) throw at(field);
+    return v;
+  };
+  const flag = (v: unknown, field: string): boolean => {
+    if (typeof v !== 'boolean') throw at(field);
+    return v;
+  };
+  const list = (v: unknown, field: string): Record<string, unknown>[] => {
+    if (!Array.isArray(v) || v.some((item) => typeof item !== 'object' || item === null)) throw at(field);
+    return v as Record<string, unknown>[];
+  };
+  if (typeof value !== 'object' || value === null) throw at('(the whole)');
+  const state = value as Record<string, unknown>;
+  return {
+    leader: text(state.leader, 'leader'),
+    epoch: count(state.epoch, 'epoch'),
+    chains: list(state.chains, 'chains').map((chain, i) => ({
+      slot: count(chain.slot, `chains[${i}].slot`),
+      version: count(chain.version, `chains[${i}].version`),
+      full: flag(chain.full, `chains[${i}].full`),
+      members: list(chain.members, `chains[${i}].members`).map((member, j) => ({
+        node: text(member.node, `chains[${i}].members[${j}].node`),
+        role: text(member.role, `chains[${i}].members[${j}].role`),
+        serving: flag(member.serving, `chains[${i}].members[${j}].serving`),
+      })),
+    })),
+    nodes: list(state.nodes, 'nodes').map((node, i) => ({
+      name: text(node.name, `nodes[${i}].name`),
+      status: text(node.status, `nodes[${i}].status`),
+      chains: count(node.chains, `nodes[${i}].chains`),
+      admitted: flag(node.admitted, `nodes[${i}].admitted`),
+      draining: flag(node.draining, `nodes[${i}].draining`),
+    })),
+  };
+}
+
+/** Chains of which `node` is the only serving member: taking it away would make them unavailable or lose them. */
+export function chainsResting(view: CoordinatorView, node: string): ChainView[] {
+  return view.chains.filter(
+    ({ members }) =>
+      members.some((member) => member.node === node) &&
+      !members.some((member) => member.node !== node && member.serving),
+  );
+}
+
+/** Whether the coordinator has nothing on this node, and will put nothing there. */
+export function isEmptied(view: CoordinatorView, node: string): boolean {
+  // Chains come from saved state, nodes from who is heard: a leader that has just begun may not know a node yet.
+  if (view.chains.some(({ members }) => members.some((member) => member.node === node))) return false;
+  const known = view.nodes.find(({ name }) => name === node);
+  return known === undefined || (known.draining && known.chains === 0);
+}

@@ -1,0 +1,72 @@
+import type { ChainCluster } from '../manifest/types.ts';
+import type { ViewAnswer } from './coordinator-view.ts';
+import type { ConfigMap, PersistentVolumeClaim, Pod, StatefulSet, StorageClass } from './objects/kinds.ts';
+import { annotations, type Component, namesOf, ordinalOf } from './objects/names.ts';
+import type { KubeObject } from './runtime/kube-object.ts';
+
+/** Everything that the steps decide by. A value: collected before, never asked again while deciding. */
+export interface Observed {
+  cluster: ChainCluster;
+  /** Wall clock, for ages that the API writes as time stamps. */
+  nowMs: number;
+  /** Children from the cache, by `childKey`. */
+  children: ReadonlyMap<string, KubeObject>;
+  /** Pods of the cluster, by ordinal. */
+  nodePods: Pod[];
+  coordinatorPods: Pod[];
+  claims: PersistentVolumeClaim[];
+  /** Classes of the claims that are smaller than they should be; `undefined` where we may not read them. */
+  storageClasses: ReadonlyMap<string, StorageClass | undefined>;
+  view: ViewAnswer;
+  /** Whether the API server knows PodMonitors. */
+  podMonitorApi: boolean;
+  operator: OperatorFacts;
+}
+
+export interface OperatorFacts {
+  namespace: string;
+  /** For clusters that name no image. */
+  defaultImage: string;
+}
+
+export function childKey(kind: string, name: string): string {
+  return `${kind}/${name}`;
+}
+
+export function child<T extends KubeObject>(observed: Observed, kind: string, name: string): T | undefined {
+  return observed.children.get(childKey(kind, name)) as T | undefined;
+}
+
+export function nodeSet(observed: Observed): StatefulSet | undefined {
+  return child(observed, 'StatefulSet', namesOf(observed.cluster).nodes);
+}
+
+export function coordinatorSet(observed: Observed): StatefulSet | undefined {
+  return child(observed, 'StatefulSet', namesOf(observed.cluster).coordinators);
+}
+
+/** The image of the pods: the one named, else the one in use, so that a new operator changes no cluster. */
+export function targetImage({ cluster, operator }: Observed): string {
+  return cluster.spec.image ?? cluster.status?.targetImage ?? operator.defaultImage;
+}
+
+/** The id by which stores know this cluster: that of the kept state, where volumes outlived an earlier resource. */
+export function clusterIdOf(observed: Observed): string {
+  const { cluster } = observed;
+  const first = child<ConfigMap>(observed, 'ConfigMap', namesOf(cluster).states[0] ?? '');
+  return first?.metadata.annotations?.[annotations.clusterId] ?? cluster.metadata.uid ?? '';
+}
+
+/** Storage nodes that the set runs now; counted from the pods while the set is being made anew. */
+export function currentReplicas(observed: Observed): number | undefined {
+  const set = nodeSet(observed);
+  if (set !== undefined) return set.spec.replicas;
+  const ordinals = observed.nodePods.map(
+    (pod) => ordinalOf(observed.cluster, 'node', pod.metadata.name) ?? -1,
+  );
+  return ordinals.length === 0 ? undefined : Math.max(...ordinals) + 1;
+}
+
+export function podsOf(observed: Observed, component: Component): Pod[] {
+  return component === 'node' ? observed.nodePods : observed.coordinatorPods;
+}
