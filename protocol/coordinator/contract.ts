@@ -1,0 +1,139 @@
+/**
+ * The contract between the core of a coordinator and its driver. As with nodes: `handle` any number of events, then
+ * `drain` the effects. The core elects itself over a state store (two objects with compare-and-swap), fences by
+ * epoch, and decides; the driver only carries messages and store calls.
+ */
+import type { FromCoordinator, ToCoordinator } from '../messages.ts';
+import type { Timings } from '../timings.ts';
+import type { ChainVersion, Epoch, Incarnation, MonoMs, NodeName, Slot, WallMs } from '../words.ts';
+
+export interface Now {
+  readonly mono: MonoMs;
+  readonly wall: WallMs;
+}
+
+/** What the manifest wants. May change while the coordinator runs, except `slots`. */
+export interface Desired {
+  readonly slots: number;
+  readonly replicationFactor: number;
+  /** Storage nodes that should exist; the first placement waits for them. */
+  readonly nodes: number;
+  /** Nodes to empty. */
+  readonly drain: readonly NodeName[];
+  readonly timings: Timings;
+  /** Slots that may have a joiner at the same time. */
+  readonly concurrentMoves: number;
+}
+
+export interface CoordinatorConfig {
+  /** Name, unique among the coordinators; appears as lease holder. */
+  readonly name: string;
+  /** Control address that nodes are told when this one leads. */
+  readonly address: string;
+  /** Id given to a cluster at its first start (uuid or the resource's uid). */
+  readonly newClusterId: string;
+  readonly desired: Desired;
+}
+
+/** The two objects of a state store: the lease elects, the state carries every decision. */
+export type StoredObject = 'lease' | 'state';
+
+export type StoreOutcome =
+  | { readonly kind: 'read'; readonly value: string | null; readonly tag: string | null }
+  | { readonly kind: 'written'; readonly tag: string }
+  /** The tag did not match: somebody else wrote. */
+  | { readonly kind: 'conflict' }
+  /** No answer, or an error after sending: it may have been written (R31). */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+export type CoordinatorCommand =
+  | { readonly kind: 'drain'; readonly node: NodeName }
+  | { readonly kind: 'undrain'; readonly node: NodeName }
+  /** Builds a lost state anew from what nodes report; members that do not report must be given up by name (R30). */
+  | { readonly kind: 'recover'; readonly clusterId: string; readonly giveUp: readonly NodeName[] }
+  /** Lets a chain restart from the named member although others may know more; logged as a possible loss (4.10). */
+  | { readonly kind: 'override'; readonly slot: Slot; readonly node: NodeName };
+
+export type CoordinatorEvent =
+  | { readonly kind: 'tick' }
+  /** `link` names the connection; answers go back over it. */
+  | { readonly kind: 'node'; readonly link: string; readonly message: ToCoordinator }
+  | { readonly kind: 'linkDown'; readonly link: string }
+  | { readonly kind: 'stored'; readonly id: number; readonly outcome: StoreOutcome }
+  | { readonly kind: 'desired'; readonly desired: Desired }
+  | { readonly kind: 'command'; readonly tag: number; readonly command: CoordinatorCommand }
+  /** SIGTERM: give the lease back. */
+  | { readonly kind: 'resign' };
+
+export interface Notice {
+  readonly name: string;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+export interface CoordinatorEffects {
+  readonly sends: { readonly link: string; readonly message: FromCoordinator }[];
+  /** `expect` null: the object must not exist yet. */
+  readonly stores: (
+    | { readonly id: number; readonly op: 'read'; readonly object: StoredObject }
+    | {
+        readonly id: number;
+        readonly op: 'write';
+        readonly object: StoredObject;
+        readonly value: string;
+        readonly expect: string | null;
+      }
+  )[];
+  readonly replies: { readonly tag: number; readonly ok: boolean; readonly message: string }[];
+  readonly notices: Notice[];
+}
+
+export type ReplicaState = 'member' | 'serving' | 'copying' | 'insync' | 'silent';
+
+/** What `/state`, `chainctl topology` and the operator see. */
+export interface CoordinatorView {
+  readonly clusterId: string;
+  readonly leading: boolean;
+  readonly name: string;
+  /** Address of the leader as far as known, '' = none. */
+  readonly leader: string;
+  readonly epoch: Epoch;
+  readonly revision: number;
+  /** Why it does not lead or what it waits for; '' when all is done. */
+  readonly waiting: string;
+  readonly chains: readonly {
+    readonly slot: Slot;
+    readonly version: ChainVersion;
+    readonly members: readonly {
+      readonly node: NodeName;
+      readonly incarnation: Incarnation;
+      readonly role: 'head' | 'middle' | 'tail' | 'alone' | 'joiner';
+      readonly state: ReplicaState;
+    }[];
+    /** As many serving members as the manifest wants. */
+    readonly full: boolean;
+    /** The last change, in words. */
+    readonly reason: string;
+  }[];
+  readonly nodes: readonly {
+    readonly node: NodeName;
+    readonly incarnation: Incarnation;
+    readonly status: 'healthy' | 'suspect' | 'dead' | 'flapping' | 'failed' | 'left';
+    readonly address: string;
+    readonly admin: string;
+    readonly grpc: string;
+    readonly zone: string;
+    readonly host: string;
+    readonly chains: number;
+    readonly admitted: boolean;
+    readonly draining: boolean;
+  }[];
+}
+
+export interface CoordinatorCoreContract {
+  handle(event: CoordinatorEvent, now: Now): void;
+  drain(): CoordinatorEffects;
+  view(now: Now): CoordinatorView;
+}
+
+export type CreateCoordinatorCore = (config: CoordinatorConfig, now: Now) => CoordinatorCoreContract;

@@ -1,0 +1,345 @@
+/** Everything that crosses a link. A frame carries several messages of one sender in one incarnation, in order. */
+import type { Reply, Request, Routes } from './requests.ts';
+import type {
+  Assignment,
+  ChainVersion,
+  Epoch,
+  Incarnation,
+  Key,
+  NodeName,
+  Position,
+  Revision,
+  Seq,
+  Slot,
+  StoreId,
+  WallMs,
+} from './words.ts';
+
+interface OfSlot {
+  readonly slot: Slot;
+  /** The chain version under which the sender acts (rule 4.4). */
+  readonly version: ChainVersion;
+}
+
+/** A run of sequences made under one chain version; runs of a log are contiguous and their versions rise. */
+export interface Run {
+  readonly version: ChainVersion;
+  readonly first: Seq;
+}
+
+/* Along the chain, head to tail. `session` numbers the handshake of (sender, receiver) that the message follows. */
+
+/** Handshake, first half: what the predecessor's log holds (rule 4.7). */
+export interface Offer extends OfSlot {
+  readonly kind: 'offer';
+  readonly session: number;
+  /** Sequence before the first entry of the sender's retained log, with its chain version. */
+  readonly start: Position;
+  readonly runs: readonly Run[];
+  readonly end: Position;
+  readonly commit: Position;
+}
+
+/** Entries, in order, each whose `position before` is the end of what was sent; and the durable mark of the sender. */
+export interface Append extends OfSlot {
+  readonly kind: 'append';
+  readonly session: number;
+  /** Encoded entries (protocol/entry.ts). Empty: a beacon. */
+  readonly entries: readonly Uint8Array[];
+  /** End of what was sent in this session, these entries included: tells a receiver that something was lost. */
+  readonly end: Position;
+  /** Highest position that is on disk at the sender and at all before it, in this version (rule 2.4). */
+  readonly durable: Position;
+  /** The sender's commit mark: lets the receiver see that its own was not heard. */
+  readonly commit: Position;
+}
+
+/* Along the chain, tail to head. */
+
+/** "I act under this version now": asks the predecessor to begin the handshake. */
+export interface Ready extends OfSlot {
+  readonly kind: 'ready';
+}
+
+/** Handshake, second half. `snapshot`: nothing in common that may be kept, begin anew (joiners only). */
+export interface Agree extends OfSlot {
+  readonly kind: 'agree';
+  readonly session: number;
+  readonly common: Position;
+  readonly snapshot: boolean;
+  /** Highest durable mark that this replica ever heard from its predecessors: what they promised to have (R15). */
+  readonly promised: Position;
+}
+
+export interface Commit extends OfSlot {
+  readonly kind: 'commit';
+  readonly session: number;
+  readonly commit: Position;
+  /** For a joiner: what it has on disk. For a member: the same as commit. */
+  readonly durable: Position;
+  /** Joiner: its copy is complete and applied. */
+  readonly copied: boolean;
+}
+
+/** The stream does not fit: begin a new handshake. */
+export interface Broken extends OfSlot {
+  readonly kind: 'broken';
+  readonly session: number;
+  readonly why: string;
+}
+
+/* Reads. */
+
+export interface TailQuery extends OfSlot {
+  readonly kind: 'tailQuery';
+  readonly round: number;
+}
+
+/** `commit` null: the responder may not answer as tail of this version now. */
+export interface TailAnswer extends OfSlot {
+  readonly kind: 'tailAnswer';
+  readonly round: number;
+  readonly commit: Position | null;
+}
+
+export interface Barrier extends OfSlot {
+  readonly kind: 'barrier';
+  readonly round: number;
+}
+
+/** `holds`: "still this version, as this incarnation". `commit`: the tail's commit mark, null from others. */
+export interface BarrierAnswer extends OfSlot {
+  readonly kind: 'barrierAnswer';
+  readonly round: number;
+  readonly holds: boolean;
+  readonly commit: Position | null;
+}
+
+/* Joins: the copy is pulled by the joiner, chunk by chunk. */
+
+export interface CopyRequest extends OfSlot {
+  readonly kind: 'copyRequest';
+  /** Copy everything after this key; null = from the start. */
+  readonly after: Key | null;
+}
+
+export interface CopyChunk extends OfSlot {
+  readonly kind: 'copyChunk';
+  /** The request that it answers. */
+  readonly after: Key | null;
+  /** Last key that it covers; null = it reaches the end: the last chunk. */
+  readonly next: Key | null;
+  /** The source's commit mark when it was made. */
+  readonly at: Position;
+  /** Encoded entries of stored values, each key once. */
+  readonly values: readonly Uint8Array[];
+  /** Dedupe table at `at`; only in the last chunk. */
+  readonly dedupe: Uint8Array | null;
+}
+
+/* Between nodes, not of one slot. */
+
+export interface Pass {
+  readonly kind: 'pass';
+  readonly id: number;
+  readonly request: Request;
+}
+
+export interface Passed {
+  readonly kind: 'passed';
+  readonly id: number;
+  readonly reply: Reply;
+}
+
+/** Sent with beacons: neighbours compare clocks (rule 2.9). */
+export interface Clock {
+  readonly kind: 'clock';
+  readonly wall: WallMs;
+}
+
+export type ChainMessage =
+  | Offer
+  | Append
+  | Ready
+  | Agree
+  | Commit
+  | Broken
+  | TailQuery
+  | TailAnswer
+  | Barrier
+  | BarrierAnswer
+  | CopyRequest
+  | CopyChunk;
+export type PeerMessage = ChainMessage | Pass | Passed | Clock;
+
+/* Node and coordinator. */
+
+/** Where a node stands: labels that placement uses. */
+export interface Place {
+  /** `host:port` of the node's links. */
+  readonly address: string;
+  /** `host:port` of the node's gRPC front, and of its admin server. */
+  readonly grpc: string;
+  readonly admin: string;
+  readonly zone: string;
+  readonly host: string;
+  /** Relative capacity; 1 is usual. */
+  readonly weight: number;
+}
+
+/** What one replica reports; level-triggered: always the whole truth about that slot. */
+export interface ReplicaReport {
+  readonly slot: Slot;
+  /** Installed chain version, on disk. 0: none. */
+  readonly version: ChainVersion;
+  /**
+   * `member`: acts, and does not yet answer as what it is. `serving`: answers. `copying`: joiner without a whole copy.
+   * `insync` is reported by the TAIL about its joiner. `gone`: left the slot. `stale`: has a log, member of nothing.
+   * `lost`: must not be a member: its log ends below what it promised (R15), or it diverged below a commit mark.
+   */
+  readonly state: 'member' | 'serving' | 'copying' | 'gone' | 'stale' | 'lost';
+  /** Incarnation of the joiner for which this tail holds back commits; noIncarnation when none (R10). */
+  readonly insync: Incarnation;
+  readonly end: Position;
+  readonly commit: Position;
+  readonly why: string;
+}
+
+export interface Register {
+  readonly kind: 'register';
+  /** '' when the store never belonged to a cluster. */
+  readonly clusterId: string;
+  readonly node: NodeName;
+  readonly store: StoreId;
+  readonly place: Place;
+  /** Highest coordinator epoch that this store has seen, 0 = none. */
+  readonly epoch: Epoch;
+  /**
+   * The incarnation before this one, when the process proves that it is over: it holds the store's exclusive lock on
+   * the same machine boot (`lockProof`), so nobody has to wait for the old one's lease (R23).
+   */
+  readonly previous: Incarnation;
+  readonly lockProof: boolean;
+  readonly reports: readonly ReplicaReport[];
+}
+
+export interface Heartbeat {
+  readonly kind: 'heartbeat';
+  readonly incarnation: Incarnation;
+  /** Rises by one with each heartbeat of an incarnation; the grant echoes it. */
+  readonly beat: number;
+  /** The newest set that is installed: on disk and acted upon. */
+  readonly epoch: Epoch;
+  readonly revision: Revision;
+  /** Reports that the leader of `epoch` has not acknowledged yet, and their number. */
+  readonly reports: readonly ReplicaReport[];
+  readonly report: number;
+  /** Peers whose link is down, and for how long (ms). */
+  readonly unreachable: readonly { readonly node: NodeName; readonly forMs: number }[];
+  /** Asks to be left out of every chain (SIGTERM, drain). */
+  readonly leaving: boolean;
+  /** '' while the store works. */
+  readonly failed: string;
+  readonly wall: WallMs;
+}
+
+/** The last word of a process that stopped acting: its leases are over. */
+export interface Goodbye {
+  readonly kind: 'goodbye';
+  readonly incarnation: Incarnation;
+}
+
+export type ToCoordinator = Register | Heartbeat | Goodbye | AskRoutes;
+
+export interface AskRoutes {
+  readonly kind: 'askRoutes';
+}
+
+export interface Registered {
+  readonly kind: 'registered';
+  readonly clusterId: string;
+  readonly epoch: Epoch;
+  readonly incarnation: Incarnation;
+  readonly slots: number;
+}
+
+export interface Grant {
+  readonly kind: 'grant';
+  readonly epoch: Epoch;
+  readonly incarnation: Incarnation;
+  /** The heartbeat that it answers. */
+  readonly beat: number;
+  /** The lease covers the versions of the set that the heartbeat named, except these slots. 0 ms: no lease. */
+  readonly leaseMs: number;
+  readonly denied: readonly Slot[];
+  /** Highest report number taken. */
+  readonly report: number;
+  /** True when every chain and order that concerns this node is done: what /readyz says. */
+  readonly admitted: boolean;
+  /** True when a node that asked to leave is in no chain any more. */
+  readonly left: boolean;
+}
+
+/** The whole set of assignments that a node should have (rule 4.2). */
+export interface AssignmentSet {
+  readonly kind: 'set';
+  readonly clusterId: string;
+  readonly epoch: Epoch;
+  readonly revision: Revision;
+  readonly incarnation: Incarnation;
+  readonly assignments: readonly Assignment[];
+  /** Every chain of the cluster, for passing requests on. */
+  readonly routes: readonly Assignment[];
+}
+
+/** `why` is a sentence. `again`: register anew (this incarnation is not known). */
+export interface Refused {
+  readonly kind: 'refused';
+  readonly why: string;
+  readonly code:
+    | 'NOT_LEADER'
+    | 'WRONG_CLUSTER'
+    | 'UNKNOWN_INCARNATION'
+    | 'NAME_TAKEN'
+    | 'RECOVER'
+    | 'OLD_EPOCH';
+  /** Control address of the leader, '' when unknown. */
+  readonly leader: string;
+}
+
+export interface RoutesMessage {
+  readonly kind: 'routes';
+  readonly routes: Routes;
+}
+
+export type FromCoordinator = Registered | Grant | AssignmentSet | Refused | RoutesMessage;
+
+/* Client and node. */
+
+export interface Ask {
+  readonly kind: 'ask';
+  readonly id: number;
+  readonly request: Request;
+}
+
+export interface Answer {
+  readonly kind: 'answer';
+  readonly id: number;
+  readonly reply: Reply;
+}
+
+/** First message on every link, both ways. */
+export interface Hello {
+  readonly kind: 'hello';
+  readonly protocol: number;
+  /** '' = not known yet. */
+  readonly clusterId: string;
+  /** Name of the node or coordinator, '' for clients. */
+  readonly name: string;
+  readonly role: 'node' | 'coordinator' | 'client';
+  readonly incarnation: Incarnation;
+}
+
+export type Message = PeerMessage | ToCoordinator | FromCoordinator | Ask | Answer | RoutesMessage | Hello;
+
+export const protocolVersion = 1;

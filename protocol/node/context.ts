@@ -1,0 +1,124 @@
+/** What replicas need of their node, over the node's state. One object; `slot` says which replica is at work. */
+import type { ChainMessage, PeerMessage } from '../messages.ts';
+import type { Context, Fetch, Replica } from '../replica/state.ts';
+import type { Reply } from '../requests.ts';
+import type { Timings } from '../timings.ts';
+import type { Incarnation, Key, NodeName, Seq, Slot } from '../words.ts';
+import type { Notice } from './contract.ts';
+import type { NodeState } from './state.ts';
+
+export class NodeContext implements Context {
+  slot: Slot = 0 as Slot;
+  readonly #s: NodeState;
+
+  constructor(s: NodeState) {
+    this.#s = s;
+  }
+
+  get mono(): number {
+    return this.#s.now.mono;
+  }
+  get wall(): number {
+    return this.#s.now.wall;
+  }
+  get name(): NodeName {
+    return this.#s.config.name;
+  }
+  get incarnation(): Incarnation {
+    return this.#s.control.incarnation;
+  }
+  get timings(): Timings {
+    return this.#s.config.timings;
+  }
+  get failed(): boolean {
+    return this.#s.control.failed !== '';
+  }
+
+  /** Compared now, at every use: a lease that ran out is out, whatever was promised before. */
+  leaseCovers(r: Replica): boolean {
+    const { lease, now, control } = this.#s;
+    return (
+      now.mono < lease.until &&
+      r.installed <= lease.installs &&
+      !lease.denied.has(r.slot) &&
+      control.failed === ''
+    );
+  }
+
+  /** Off by more than a tenth of the dedupe horizon from every neighbour heard lately: not to be trusted (R18). */
+  get clockTrusted(): boolean {
+    const { clocks, now, config } = this.#s;
+    let heard = 0;
+    for (const c of clocks.values()) {
+      if (now.mono - c.at > 5000) continue;
+      if (Math.abs(c.offset) <= config.timings.dedupeHorizonMs / 10) return true;
+      heard++;
+    }
+    return heard === 0;
+  }
+
+  linkUp(peer: NodeName): boolean {
+    return this.#s.links.get(peer)?.up === true;
+  }
+
+  send(to: NodeName, message: ChainMessage): void {
+    this.sendPeer(to, message);
+  }
+
+  sendPeer(to: NodeName, message: PeerMessage): void {
+    const { sends } = this.#s.effects;
+    const queue = sends.get(to);
+    if (queue === undefined) sends.set(to, [message]);
+    else queue.push(message);
+  }
+
+  reply(tag: number, reply: Reply): void {
+    if (tag >= 0) {
+      this.#s.effects.replies.push({ tag, reply });
+      return;
+    }
+    const asked = this.#s.asked.get(tag);
+    if (asked === undefined) return;
+    this.#s.asked.delete(tag);
+    this.sendPeer(asked.to, { kind: 'passed', id: asked.id, reply });
+  }
+
+  fetch(key: Key, then: Fetch & { kind: 'read' | 'write' }): void {
+    this.#s.effects.fetches.push({ id: this.#remember(then), slot: then.slot, key });
+  }
+
+  readLog(from: Seq, maxBytes: number, then: Fetch & { kind: 'log' }): void {
+    this.#s.effects.logReads.push({ id: this.#remember(then), slot: then.slot, from, maxBytes });
+  }
+
+  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' }): void {
+    this.#s.effects.scans.push({ id: this.#remember(then), slot: then.slot, after, maxBytes });
+  }
+
+  #remember(then: Fetch): number {
+    this.#s.fetchId++;
+    this.#s.fetches.set(this.#s.fetchId, then);
+    return this.#s.fetchId;
+  }
+
+  report(r: Replica): void {
+    const c = this.#s.control;
+    c.report++;
+    c.reports.set(r.slot, c.report);
+    c.urgent = true;
+  }
+
+  touch(r: Replica): void {
+    this.#s.touched.add(r);
+    this.#s.unsaved.add(r);
+  }
+
+  nextInstall(): number {
+    this.#s.installs++;
+    return this.#s.installs;
+  }
+
+  notice(level: Notice['level'], name: string, fields: Record<string, unknown>): void {
+    this.#s.effects.notices.push({ name, level, fields });
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * A node and its coordinators: registration, heartbeats, leases, assignment sets. Control is level-triggered (4.2):
+ * sets name everything the node should have; absence is no order.
+ */
+import type {
+  AssignmentSet,
+  FromCoordinator,
+  Grant,
+  Refused,
+  Registered,
+  ReplicaReport,
+} from '../messages.ts';
+import { assign, retire } from '../replica/install.ts';
+import { emptyReplicaOf, reportOf } from '../replica/replica.ts';
+import { leaseHeldMs } from '../timings.ts';
+import { type Epoch, type Incarnation, type NodeName, noIncarnation } from '../words.ts';
+import type { NodeContext } from './context.ts';
+import type { LinkState, NodeState } from './state.ts';
+
+/** Reports in one heartbeat; the rest follows with the next. */
+const reportsPerBeat = 512;
+
+export function tickControl(s: NodeState): void {
+  const c = s.control;
+  if (c.left) return;
+  const t = s.config.timings;
+  const mono = s.now.mono;
+  if (mono - c.heardAt > 3 * t.heartbeatMs + t.suspectMs) nextTarget(s);
+  if (!c.linked) return;
+  if (!c.registered) {
+    if (mono - c.triedAt >= t.heartbeatMs) register(s);
+    return;
+  }
+  if (mono - c.lastBeatAt >= t.heartbeatMs) c.urgent = true;
+}
+
+/** Talks to the next coordinator: this one says nothing. */
+function nextTarget(s: NodeState): void {
+  const c = s.control;
+  c.target = (c.target + 1) % Math.max(1, s.config.coordinators.length);
+  c.heardAt = s.now.mono;
+  c.triedAt = Number.NEGATIVE_INFINITY;
+  c.linked = s.coordinatorLinks.has(targetOf(s));
+  c.urgent = true;
+}
+
+export const targetOf = (s: NodeState): string => s.config.coordinators[s.control.target] ?? '';
+
+export function onCoordinatorLink(s: NodeState, to: string, up: boolean): void {
+  if (up) s.coordinatorLinks.add(to);
+  else s.coordinatorLinks.delete(to);
+  if (to !== targetOf(s)) return;
+  s.control.linked = up;
+  if (up) {
+    s.control.triedAt = Number.NEGATIVE_INFINITY;
+    s.control.urgent = true;
+  }
+}
+
+function register(s: NodeState): void {
+  const c = s.control;
+  c.triedAt = s.now.mono;
+  s.effects.control.push({
+    to: targetOf(s),
+    message: {
+      kind: 'register',
+      clusterId: c.clusterId,
+      node: s.config.name,
+      store: s.store,
+      place: s.config.place,
+      epoch: c.epoch,
+      previous: c.incarnation === noIncarnation ? c.previous : c.incarnation,
+      lockProof: s.config.lockProof,
+      reports: [...s.replicas.values()].map(reportOf),
+    },
+  });
+}
+
+/** Sent with the drain in which it became due: at its time, or at once after an install (R35). */
+export function heartbeat(s: NodeState): void {
+  const c = s.control;
+  if (!c.urgent || !c.registered || !c.linked) return;
+  c.urgent = false;
+  c.lastBeatAt = s.now.mono;
+  c.beat++;
+  c.beats.set(c.beat, { sentAt: s.now.mono, installs: s.installs });
+  if (c.beats.size > 64) c.beats.delete(c.beats.keys().next().value as number);
+  if (![...s.replicas.values()].some((r) => r.installing !== null)) {
+    c.heldEpoch = c.setEpoch;
+    c.heldRevision = c.setRevision;
+  }
+  const reports: ReplicaReport[] = [];
+  let report = c.report;
+  for (const [slot, number] of c.reports) {
+    if (reports.length === reportsPerBeat) {
+      c.urgent = true;
+      break;
+    }
+    const r = s.replicas.get(slot);
+    if (r !== undefined) reports.push(reportOf(r));
+    report = Math.max(report, number);
+  }
+  // An acknowledgement takes all reports up to a number: of a cut list only what was sent may count.
+  if (c.urgent) report = 0;
+  s.effects.control.push({
+    to: targetOf(s),
+    message: {
+      kind: 'heartbeat',
+      incarnation: c.incarnation,
+      beat: c.beat,
+      epoch: c.heldEpoch,
+      revision: c.heldRevision,
+      reports,
+      report,
+      unreachable: unreachable(s),
+      leaving: c.leaving,
+      failed: c.failed,
+      wall: s.now.wall,
+    },
+  });
+}
+
+/** Neighbours whose link is down (4.9). */
+function unreachable(s: NodeState): { node: NodeName; forMs: number }[] {
+  const neighbours = new Set<NodeName>();
+  for (const r of s.replicas.values())
+    if (r.assignment !== null && r.role !== 'none')
+      for (const m of r.assignment.members) neighbours.add(m.node);
+  const out: { node: NodeName; forMs: number }[] = [];
+  for (const node of neighbours) {
+    if (node === s.config.name) continue;
+    const link: LinkState = s.links.get(node) ?? { up: false, since: s.startedAt };
+    const forMs = s.now.mono - link.since;
+    if (!link.up && forMs > 2 * s.config.timings.heartbeatMs) out.push({ node, forMs });
+  }
+  return out;
+}
+
+export function onCoordinator(s: NodeState, ctx: NodeContext, from: string, m: FromCoordinator): void {
+  switch (m.kind) {
+    case 'registered':
+      return onRegistered(s, ctx, from, m);
+    case 'grant':
+      return onGrant(s, from, m);
+    case 'set':
+      return onSet(s, ctx, from, m);
+    case 'refused':
+      return onRefused(s, ctx, from, m);
+    case 'routes':
+      return;
+  }
+}
+
+/** Epochs never go back, and 0 is nobody's (4.3, P34). False: the message is of a leader of the past. */
+function adoptEpoch(s: NodeState, ctx: NodeContext, epoch: Epoch): boolean {
+  const c = s.control;
+  if (epoch === 0 || epoch < c.epoch) return false;
+  if (epoch > c.epoch) {
+    ctx.notice('info', 'epoch.adopted', { epoch, from: c.epoch });
+    c.epoch = epoch;
+    c.identityNews = true;
+    // A new leader knows nothing of what the old one heard.
+    for (const slot of s.replicas.keys()) {
+      c.report++;
+      c.reports.set(slot, c.report);
+    }
+    c.urgent = true;
+  }
+  return true;
+}
+
+function onRegistered(s: NodeState, ctx: NodeContext, from: string, m: Registered): void {
+  const c = s.control;
+  if (from !== targetOf(s) || c.registered) return;
+  if (c.clusterId !== '' && c.clusterId !== m.clusterId) return;
+  if (!adoptEpoch(s, ctx, m.epoch)) return;
+  if (m.slots !== s.config.slots) {
+    ctx.notice('error', 'node.slots', { own: s.config.slots, cluster: m.slots });
+    return;
+  }
+  // A new incarnation is another member than the old one: nothing goes on under the old name (R3).
+  if (c.incarnation !== m.incarnation) for (const r of s.replicas.values()) retire(r, ctx);
+  c.heardAt = s.now.mono;
+  c.registered = true;
+  c.clusterId = m.clusterId;
+  c.incarnation = m.incarnation;
+  c.identityNews = true;
+  c.urgent = true;
+  c.beats.clear();
+  s.lease.until = Number.NEGATIVE_INFINITY;
+  for (const slot of s.replicas.keys()) {
+    c.report++;
+    c.reports.set(slot, c.report);
+  }
+  ctx.notice('info', 'node.registered', {
+    clusterId: m.clusterId,
+    epoch: m.epoch,
+    incarnation: m.incarnation,
+  });
+}
+
+function onGrant(s: NodeState, from: string, m: Grant): void {
+  const c = s.control;
+  if (m.epoch !== c.epoch || m.incarnation !== c.incarnation || from !== targetOf(s)) return;
+  const beat = c.beats.get(m.beat);
+  if (beat === undefined) return;
+  c.heardAt = s.now.mono;
+  for (const n of c.beats.keys()) if (n <= m.beat) c.beats.delete(n);
+  for (const [slot, number] of c.reports) if (number <= m.report) c.reports.delete(slot);
+  c.admitted = m.admitted;
+  if (m.left && c.leaving) c.left = true;
+  // Counted from the moment the heartbeat was SENT, with a margin for the clocks' rates.
+  if (m.leaseMs > 0) {
+    s.lease.until = beat.sentAt + leaseHeldMs(m.leaseMs, s.config.timings.clockRate);
+    s.lease.installs = beat.installs;
+    s.lease.denied = new Set(m.denied);
+  }
+}
+
+function onSet(s: NodeState, ctx: NodeContext, from: string, m: AssignmentSet): void {
+  const c = s.control;
+  if (m.incarnation !== c.incarnation || m.clusterId !== c.clusterId) return;
+  if (!adoptEpoch(s, ctx, m.epoch)) return;
+  // A set that is not newer than the last is ignored (R19).
+  if (m.epoch === c.setEpoch && m.revision <= c.setRevision) return;
+  if (from === targetOf(s)) c.heardAt = s.now.mono;
+  c.setEpoch = m.epoch;
+  c.setRevision = m.revision;
+  c.urgent = true;
+  for (const route of m.routes) {
+    const known = s.routes.get(route.slot);
+    if (known === undefined || known.version <= route.version) s.routes.set(route.slot, route);
+  }
+  for (const a of m.assignments) {
+    ctx.slot = a.slot;
+    let r = s.replicas.get(a.slot);
+    if (r === undefined) {
+      r = emptyReplicaOf(a.slot);
+      s.replicas.set(a.slot, r);
+    }
+    assign(r, ctx, a);
+  }
+  learnPeers(s);
+}
+
+/** Addresses of everybody in a chain, newest incarnation first. */
+function learnPeers(s: NodeState): void {
+  const add = (m: { node: NodeName; address: string; incarnation: Incarnation }): void => {
+    if (m.node === s.config.name) return;
+    const known = s.peers.get(m.node);
+    if (known === undefined || known.incarnation <= m.incarnation)
+      s.peers.set(m.node, { address: m.address, incarnation: m.incarnation });
+  };
+  for (const a of s.routes.values()) {
+    a.members.forEach(add);
+    if (a.joiner !== null) add(a.joiner);
+  }
+  for (const r of s.replicas.values()) {
+    const a = r.installing ?? r.assignment;
+    a?.members.forEach(add);
+    if (a?.joiner) add(a.joiner);
+  }
+}
+
+function onRefused(s: NodeState, ctx: NodeContext, from: string, m: Refused): void {
+  const c = s.control;
+  if (from !== targetOf(s)) return;
+  ctx.notice(m.code === 'NOT_LEADER' ? 'debug' : 'warn', 'coordinator.refused', {
+    from,
+    code: m.code,
+    why: m.why,
+    leader: m.leader,
+  });
+  if (m.code === 'NOT_LEADER' || m.code === 'OLD_EPOCH') {
+    const hint = s.config.coordinators.indexOf(m.leader);
+    if (hint >= 0 && hint !== c.target) {
+      c.target = hint;
+      c.heardAt = s.now.mono;
+      c.linked = s.coordinatorLinks.has(targetOf(s));
+      c.triedAt = Number.NEGATIVE_INFINITY;
+      c.urgent = true;
+    } else if (hint < 0) nextTarget(s);
+    return;
+  }
+  if (m.code === 'UNKNOWN_INCARNATION' && c.registered) {
+    c.registered = false;
+    s.lease.until = Number.NEGATIVE_INFINITY;
+  }
+}

@@ -1,0 +1,322 @@
+/**
+ * The core of a storage node: its replicas, its coordinator link, its requests. A second driver of the very same
+ * code is the simulator. See contract.ts for how a driver uses it.
+ */
+import type { FromCoordinator, PeerMessage } from '../messages.ts';
+import type { Batch, Boot, PersistItem } from '../persist.ts';
+import { collect, persisted } from '../replica/batch.ts';
+import { flow, onLogRead } from '../replica/chain.ts';
+import { onLinkUp } from '../replica/install.ts';
+import { onScanned, pullCopy } from '../replica/joining.ts';
+import { onReadFetched } from '../replica/reading.ts';
+import { bootReplica, onMessage, tick } from '../replica/replica.ts';
+import type { Fetch, Replica } from '../replica/state.ts';
+import { onWriteFetched } from '../replica/writing.ts';
+import { type Epoch, type Incarnation, type NodeName, noIncarnation, type Revision } from '../words.ts';
+import { NodeContext } from './context.ts';
+import type {
+  CreateNodeCore,
+  Effects,
+  NodeConfig,
+  NodeCoreContract,
+  NodeEvent,
+  Now,
+  Peers,
+} from './contract.ts';
+import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } from './control.ts';
+import { failPassed, onPass, onPassed, onRequest } from './requests.ts';
+import { emptyEffects, type NodeState } from './state.ts';
+
+export class NodeCore implements NodeCoreContract {
+  readonly state: NodeState;
+  readonly #ctx: NodeContext;
+
+  constructor(config: NodeConfig, boot: Boot, now: Now) {
+    this.state = createState(config, boot, now);
+    this.#ctx = new NodeContext(this.state);
+  }
+
+  get peers(): Peers {
+    return this.state.peers;
+  }
+  get incarnation(): Incarnation {
+    return this.state.control.incarnation;
+  }
+  get admitted(): boolean {
+    const c = this.state.control;
+    return c.registered && c.admitted && c.failed === '';
+  }
+  get left(): boolean {
+    return this.state.control.left;
+  }
+  /** Control address of the coordinator that it talks to. */
+  get coordinator(): string {
+    return targetOf(this.state);
+  }
+
+  handle(event: NodeEvent, now: Now): void {
+    this.#passTime(now);
+    switch (event.kind) {
+      case 'tick':
+        return this.#tick();
+      case 'peer':
+        return this.#onPeer(event.from, event.incarnation, event.message);
+      case 'coordinator':
+        return this.#onCoordinator(event.from, event.message);
+      case 'request':
+        return onRequest(this.state, this.#ctx, event.tag, event.request);
+      case 'persisted':
+        return this.#onPersisted(event.batch);
+      case 'failed':
+        return this.#onFailed(event.why);
+      case 'fetched':
+        return this.#onFetched(event.id, event.entry);
+      case 'logRead': {
+        const f = this.#continue(event.id, 'log');
+        if (f !== null) onLogRead(f.r, this.#ctx, f.fetch.session, event.entries);
+        return;
+      }
+      case 'scanned': {
+        const f = this.#continue(event.id, 'copy');
+        if (f !== null) onScanned(f.r, this.#ctx, f.fetch, event.result);
+        return;
+      }
+      case 'trim':
+        for (const { slot, seq } of event.upTo) {
+          const r = this.state.replicas.get(slot);
+          if (r === undefined || seq <= r.trimWanted) continue;
+          r.trimWanted = seq;
+          this.state.unsaved.add(r);
+        }
+        return;
+      case 'link':
+        return this.#onLink(event.peer, event.up);
+      case 'coordinatorLink':
+        return onCoordinatorLink(this.state, event.to, event.up);
+      case 'leave':
+        this.state.control.leaving = true;
+        this.state.control.urgent = true;
+        return;
+    }
+  }
+
+  drain(): Effects {
+    const s = this.state;
+    for (const r of s.touched) {
+      this.#ctx.slot = r.slot;
+      flow(r, this.#ctx);
+      if (r.copy !== null) pullCopy(r, this.#ctx);
+    }
+    s.touched.clear();
+    heartbeat(s);
+    if (s.control.left && s.control.registered) this.#sayGoodbye();
+    const effects = s.effects;
+    s.effects = emptyEffects();
+    return effects;
+  }
+
+  takeBatch(): Batch | null {
+    const s = this.state;
+    const c = s.control;
+    if (s.flight !== null || c.failed !== '' || (s.unsaved.size === 0 && !c.identityNews)) return null;
+    const items: PersistItem[] = [];
+    if (c.identityNews)
+      items.push({ kind: 'identity', clusterId: c.clusterId, epoch: c.epoch, incarnation: c.incarnation });
+    c.identityNews = false;
+    const replicas: Replica[] = [];
+    for (const r of s.unsaved) {
+      collect(r, items);
+      if (r.flight !== null) replicas.push(r);
+    }
+    s.unsaved.clear();
+    // A long catch-up is cut into several batches: come back for the rest.
+    for (const r of replicas) if (r.appliedTaken < r.commit) s.unsaved.add(r);
+    if (items.length === 0) return null;
+    s.batchId++;
+    s.flight = { batch: { id: s.batchId, items }, replicas };
+    return s.flight.batch;
+  }
+
+  /**
+   * Time that a process spent suspended or stalled ends its lease before anything queued is answered (P44): a
+   * monotonic clock may stand still during suspend, so it is compared with the wall clock.
+   */
+  #passTime(now: Now): void {
+    const s = this.state;
+    const mono = now.mono - s.now.mono;
+    const wall = now.wall - s.now.wall;
+    const margin = s.config.timings.readLeaseMs * s.config.timings.clockRate;
+    if (Math.abs(wall - mono) > margin || mono > s.config.timings.readLeaseMs / 2)
+      s.lease.until = Number.NEGATIVE_INFINITY;
+    s.now = now;
+  }
+
+  #tick(): void {
+    const s = this.state;
+    tickControl(s);
+    failPassed(s, this.#ctx, null);
+    if (s.now.mono - s.beaconAt < s.config.timings.beaconMs) return;
+    s.beaconAt = s.now.mono;
+    for (const r of s.replicas.values()) {
+      this.#ctx.slot = r.slot;
+      tick(r, this.#ctx);
+    }
+    if (s.now.mono - s.clockSentAt < 1000) return;
+    s.clockSentAt = s.now.mono;
+    for (const [peer, link] of s.links)
+      if (link.up) this.#ctx.sendPeer(peer, { kind: 'clock', wall: s.now.wall });
+  }
+
+  #onPeer(from: NodeName, incarnation: Incarnation, m: PeerMessage): void {
+    const s = this.state;
+    switch (m.kind) {
+      case 'pass':
+        return onPass(s, this.#ctx, from, m.id, m.request);
+      case 'passed':
+        return onPassed(s, this.#ctx, from, m.id, m.reply);
+      case 'clock':
+        s.clocks.set(from, { offset: m.wall - s.now.wall, at: s.now.mono });
+        return;
+      default: {
+        const r = s.replicas.get(m.slot);
+        if (r === undefined) return;
+        this.#ctx.slot = m.slot;
+        onMessage(r, this.#ctx, from, incarnation, m);
+      }
+    }
+  }
+
+  #onCoordinator(from: string, m: FromCoordinator): void {
+    onCoordinator(this.state, this.#ctx, from, m);
+  }
+
+  #onPersisted(batch: number): void {
+    const s = this.state;
+    const flight = s.flight;
+    if (flight === null || flight.batch.id !== batch || s.control.failed !== '') return;
+    s.flight = null;
+    for (const r of flight.replicas) {
+      this.#ctx.slot = r.slot;
+      persisted(r, this.#ctx);
+    }
+  }
+
+  /** Nothing is acknowledged after a failed write: what the disk holds is not known any more (P65). */
+  #onFailed(why: string): void {
+    const s = this.state;
+    if (s.control.failed !== '') return;
+    s.control.failed = why;
+    s.control.urgent = true;
+    this.#ctx.notice('error', 'store.failed', { why });
+  }
+
+  #onFetched(id: number, entry: Uint8Array | null | 'corrupt'): void {
+    const f = this.state.fetches.get(id);
+    if (f === undefined || (f.kind !== 'read' && f.kind !== 'write')) return;
+    this.state.fetches.delete(id);
+    const r = this.state.replicas.get(f.slot);
+    if (r === undefined) return;
+    this.#ctx.slot = f.slot;
+    if (f.kind === 'read') onReadFetched(r, this.#ctx, f, entry);
+    else onWriteFetched(r, this.#ctx, f.tag, f.request, f.installed, entry, f.until);
+  }
+
+  #continue<K extends 'log' | 'copy'>(
+    id: number,
+    kind: K,
+  ): { r: Replica; fetch: Fetch & { kind: K } } | null {
+    const fetch = this.state.fetches.get(id);
+    if (fetch === undefined || fetch.kind !== kind) return null;
+    this.state.fetches.delete(id);
+    const r = this.state.replicas.get(fetch.slot);
+    if (r === undefined) return null;
+    this.#ctx.slot = fetch.slot;
+    return { r, fetch: fetch as Fetch & { kind: K } };
+  }
+
+  #onLink(peer: NodeName, up: boolean): void {
+    const s = this.state;
+    s.links.set(peer, { up, since: s.now.mono });
+    if (!up) {
+      failPassed(s, this.#ctx, peer);
+      for (const r of s.replicas.values()) if (r.down?.peer.node === peer) r.down = null;
+      return;
+    }
+    for (const r of s.replicas.values()) {
+      if (r.installing !== null) continue;
+      this.#ctx.slot = r.slot;
+      onLinkUp(r, this.#ctx, peer);
+    }
+  }
+
+  #sayGoodbye(): void {
+    const s = this.state;
+    s.effects.control.push({
+      to: targetOf(s),
+      message: { kind: 'goodbye', incarnation: s.control.incarnation },
+    });
+    s.control.registered = false;
+    s.lease.until = Number.NEGATIVE_INFINITY;
+    this.#ctx.notice('info', 'node.left', { incarnation: s.control.incarnation });
+  }
+}
+
+export const createNodeCore: CreateNodeCore = (config, boot, now) => new NodeCore(config, boot, now);
+
+function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
+  const horizon = config.timings.dedupeHorizonMs;
+  return {
+    config,
+    store: boot.store,
+    now,
+    replicas: new Map(boot.slots.map((b) => [b.slot, bootReplica(b, horizon)])),
+    touched: new Set(),
+    unsaved: new Set(),
+    control: {
+      target: 0,
+      linked: false,
+      heardAt: now.mono,
+      triedAt: Number.NEGATIVE_INFINITY,
+      registered: false,
+      clusterId: boot.identity.clusterId,
+      epoch: boot.identity.epoch,
+      incarnation: noIncarnation,
+      previous: boot.identity.incarnation,
+      beat: 0,
+      beats: new Map(),
+      lastBeatAt: Number.NEGATIVE_INFINITY,
+      urgent: false,
+      setEpoch: 0 as Epoch,
+      setRevision: 0 as Revision,
+      heldEpoch: 0 as Epoch,
+      heldRevision: 0 as Revision,
+      report: 0,
+      reports: new Map(),
+      admitted: false,
+      leaving: false,
+      left: false,
+      failed: '',
+      identityNews: false,
+    },
+    lease: { until: Number.NEGATIVE_INFINITY, installs: 0, denied: new Set() },
+    installs: 0,
+    startedAt: now.mono,
+    links: new Map(),
+    coordinatorLinks: new Set(),
+    clocks: new Map(),
+    clockSentAt: Number.NEGATIVE_INFINITY,
+    routes: new Map(),
+    peers: new Map(),
+    fetchId: 0,
+    fetches: new Map(),
+    passId: 0,
+    passed: new Map(),
+    asked: new Map(),
+    askedTag: -1,
+    batchId: 0,
+    flight: null,
+    beaconAt: Number.NEGATIVE_INFINITY,
+    turn: 0,
+    effects: emptyEffects(),
+  };
+}

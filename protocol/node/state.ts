@@ -1,0 +1,110 @@
+/** The state of a storage node's core beside its replicas. Plain data. */
+import type { Batch } from '../persist.ts';
+import type { Fetch, Replica } from '../replica/state.ts';
+import type {
+  Assignment,
+  Epoch,
+  Incarnation,
+  MonoMs,
+  NodeName,
+  Revision,
+  Slot,
+  StoreId,
+  WallMs,
+} from '../words.ts';
+import type { Effects, NodeConfig, Now } from './contract.ts';
+
+/** The read lease (section 3): which installs it covers, until when. */
+export interface Lease {
+  until: MonoMs;
+  /** Covers replicas whose install number is not above it (R35). */
+  installs: number;
+  denied: ReadonlySet<Slot>;
+}
+
+/** A heartbeat whose answer is awaited: the lease counts from its sending. */
+export interface Beat {
+  readonly sentAt: MonoMs;
+  readonly installs: number;
+}
+
+export interface Control {
+  /** Index of the coordinator that is talked to. */
+  target: number;
+  linked: boolean;
+  heardAt: MonoMs;
+  triedAt: MonoMs;
+  registered: boolean;
+  clusterId: string;
+  epoch: Epoch;
+  incarnation: Incarnation;
+  /** Before this process registered: the incarnation that its store remembers. */
+  previous: Incarnation;
+  beat: number;
+  beats: Map<number, Beat>;
+  lastBeatAt: MonoMs;
+  urgent: boolean;
+  /** The newest set taken, and whether all of it is installed. */
+  setEpoch: Epoch;
+  setRevision: Revision;
+  heldEpoch: Epoch;
+  heldRevision: Revision;
+  /** What the coordinator has not acknowledged, by the report number under which it changed. */
+  report: number;
+  reports: Map<Slot, number>;
+  admitted: boolean;
+  leaving: boolean;
+  left: boolean;
+  failed: string;
+  identityNews: boolean;
+}
+
+/** A request that was passed to another node. */
+export interface PassedOn {
+  readonly tag: number;
+  readonly to: NodeName;
+  readonly until: MonoMs;
+  readonly write: boolean;
+}
+
+export interface LinkState {
+  up: boolean;
+  since: MonoMs;
+}
+
+export interface NodeState {
+  readonly config: NodeConfig;
+  readonly store: StoreId;
+  now: Now;
+  readonly replicas: Map<Slot, Replica>;
+  /** Replicas to look at when the node drains, and when it takes a batch. */
+  readonly touched: Set<Replica>;
+  readonly unsaved: Set<Replica>;
+  readonly control: Control;
+  readonly lease: Lease;
+  installs: number;
+  readonly startedAt: MonoMs;
+  readonly links: Map<NodeName, LinkState>;
+  readonly coordinatorLinks: Set<string>;
+  /** How far the wall clocks of neighbours are ahead, when it was heard. */
+  readonly clocks: Map<NodeName, { readonly offset: WallMs; readonly at: MonoMs }>;
+  clockSentAt: MonoMs;
+  routes: Map<Slot, Assignment>;
+  peers: Map<NodeName, { address: string; incarnation: Incarnation }>;
+  fetchId: number;
+  readonly fetches: Map<number, Fetch>;
+  passId: number;
+  readonly passed: Map<number, PassedOn>;
+  /** Requests of other nodes, by the negative tag under which they wait here. */
+  readonly asked: Map<number, { readonly to: NodeName; readonly id: number }>;
+  askedTag: number;
+  batchId: number;
+  flight: { readonly batch: Batch; readonly replicas: readonly Replica[] } | null;
+  beaconAt: MonoMs;
+  turn: number;
+  effects: Effects;
+}
+
+export function emptyEffects(): Effects {
+  return { sends: new Map(), control: [], replies: [], fetches: [], logReads: [], scans: [], notices: [] };
+}

@@ -1,0 +1,92 @@
+/**
+ * What the core asks a store to keep, and what a store gives back at start. The driver writes ONE batch at a time
+ * (group commit): it calls `takeBatch()` when the disk is idle, writes every item of the batch atomically and in
+ * order, and reports `persisted` with the batch's id when it is durable. Nothing else proves anything (R4).
+ */
+import type { Entry } from './entry.ts';
+import type {
+  Assignment,
+  ChainVersion,
+  Epoch,
+  Incarnation,
+  Key,
+  Position,
+  Seq,
+  Slot,
+  StoreId,
+} from './words.ts';
+
+/** Items are applied in the order given; a later one of the same slot may rely on an earlier one. */
+export type PersistItem =
+  /** Entries to put at the end of the slot's log; contiguous with what is there. */
+  | { readonly kind: 'append'; readonly slot: Slot; readonly entries: readonly Entry[] }
+  /** Drop every log entry of the slot above `to` (R20). */
+  | { readonly kind: 'drop'; readonly slot: Slot; readonly to: Seq }
+  /** Newest value per key: the effect of committed entries ('delete' removes the key). Later ones win. */
+  | { readonly kind: 'apply'; readonly slot: Slot; readonly entries: readonly Entry[] }
+  /** Marks of the slot; the last ones win. */
+  | ({ readonly kind: 'marks'; readonly slot: Slot } & Marks)
+  /** Chain version and assignment of the slot, never lowered. */
+  | { readonly kind: 'assignment'; readonly slot: Slot; readonly assignment: Assignment }
+  /** Delete all values and log entries of the slot; its log begins anew after `start`. */
+  | { readonly kind: 'erase'; readonly slot: Slot; readonly start: Position }
+  /** Log entries up to `start` are not needed any more; `dedupe` stands for what they said about requests. */
+  | { readonly kind: 'trim'; readonly slot: Slot; readonly start: Position; readonly dedupe: Uint8Array }
+  | ({ readonly kind: 'identity' } & Identity);
+
+export interface Marks {
+  readonly commit: Position;
+  /** Highest durable mark that this replica told its successor (R15). */
+  readonly passed: Position;
+  /** Highest durable mark that it heard from its predecessors (R15). */
+  readonly promised: Position;
+  /** False while a copy is unfinished: the values are not a whole state. */
+  readonly complete: boolean;
+  /** The dedupe table of a copied state; null = as before. */
+  readonly dedupe: Uint8Array | null;
+}
+
+/** What the process knows about itself; written at registration. */
+export interface Identity {
+  readonly clusterId: string;
+  readonly epoch: Epoch;
+  readonly incarnation: Incarnation;
+}
+
+export interface Batch {
+  readonly id: number;
+  readonly items: readonly PersistItem[];
+}
+
+/** What a store holds of one slot when a process starts. */
+export interface BootSlot {
+  readonly slot: Slot;
+  readonly assignment: Assignment | null;
+  /** Highest version ever persisted, also of a slot that was left. */
+  readonly version: ChainVersion;
+  /** Position before the first retained entry. */
+  readonly start: Position;
+  /** Retained log in order, checked for gaps and checksums by the store. */
+  readonly log: readonly Entry[];
+  readonly marks: Marks;
+  readonly dedupe: Uint8Array | null;
+  /**
+   * Present under durability `os` after the machine booted anew: the log is proven up to here only, and later
+   * acknowledged entries may be missing, so this replica is a returner (rule 2.7). It stays, from start to start,
+   * until an `assignment` or `erase` of the slot is written.
+   */
+  readonly syncedEnd?: Position;
+}
+
+export interface Boot {
+  readonly store: StoreId;
+  readonly identity: Identity;
+  readonly slots: readonly BootSlot[];
+}
+
+/** One chunk of a scan over the values of a slot, in key order. */
+export interface Scanned {
+  readonly values: readonly Uint8Array[];
+  /** Last key seen; null when the scan reached the end. */
+  readonly next: Key | null;
+}

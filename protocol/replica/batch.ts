@@ -1,0 +1,113 @@
+/**
+ * What a replica puts into the node's next batch, and what a written batch proves. Everything is computed when the
+ * batch is taken, so that whatever happened while the last one was being written goes out together (group commit).
+ */
+import type { Entry } from '../entry.ts';
+import { invariant } from '../errors.ts';
+import type { PersistItem } from '../persist.ts';
+import { type Key, type Seq, samePosition } from '../words.ts';
+import { advance, releaseMemory } from './chain.ts';
+import { encodeDedupe } from './dedupe.ts';
+import { activate } from './install.ts';
+import { takesEffect } from './joining.ts';
+import { itemAt, positionAt, trimTo } from './log.ts';
+import { type Context, isTail, type Replica } from './state.ts';
+
+/** Entries whose effect goes into one batch, so that a long catch-up does not make one huge batch. */
+const appliesPerBatch = 4096;
+
+/** Adds what is due; sets `flight`. */
+export function collect(r: Replica, items: PersistItem[]): void {
+  const before = items.length;
+  const slot = r.slot;
+  if (r.eraseAt !== null) {
+    items.push({ kind: 'erase', slot, start: r.eraseAt });
+    r.eraseAt = null;
+  }
+  if (r.dropTo !== null) {
+    items.push({ kind: 'drop', slot, to: r.dropTo });
+    r.dropTo = null;
+  }
+  if (r.taken < r.log.end.seq) {
+    items.push({ kind: 'append', slot, entries: entriesBetween(r, r.taken, r.log.end.seq) });
+    r.taken = r.log.end.seq;
+  }
+  if (r.copied.length > 0) {
+    items.push({ kind: 'apply', slot, entries: r.copied });
+    r.copied = [];
+  }
+  const applied = Math.min(r.commit, r.appliedTaken + appliesPerBatch) as Seq;
+  const news =
+    applied > r.appliedTaken ||
+    r.takenComplete !== r.complete ||
+    r.copiedDedupe !== null ||
+    !samePosition(r.takenPassed, r.passed);
+  if (applied > r.appliedTaken) {
+    const effects = effectsBetween(r, r.appliedTaken, applied);
+    if (effects.length > 0) items.push({ kind: 'apply', slot, entries: effects });
+    r.appliedTaken = applied;
+  }
+  if (news || items.length > before) {
+    // The mark on disk never runs ahead of the values on disk: a start takes the one for the other.
+    items.push({
+      kind: 'marks',
+      slot,
+      commit: positionAt(r.log, applied),
+      passed: r.passed,
+      promised: r.promised,
+      complete: r.complete,
+      dedupe: r.copiedDedupe,
+    });
+    r.takenPassed = r.passed;
+    r.takenComplete = r.complete;
+    r.copiedDedupe = null;
+  }
+  collectTrim(r, items);
+  if (r.installing !== null) items.push({ kind: 'assignment', slot, assignment: r.installing });
+  if (items.length > before)
+    r.flight = { top: r.taken, applied: r.appliedTaken, installs: r.installing, erased: false };
+}
+
+function entriesBetween(r: Replica, after: Seq, upTo: Seq): Entry[] {
+  const out: Entry[] = [];
+  for (let seq = after + 1; seq <= upTo; seq++) {
+    const item = itemAt(r.log, seq as Seq);
+    invariant(item !== undefined, 'entries that are not on disk are in memory', { slot: r.slot, seq });
+    out.push(item.entry);
+  }
+  return out;
+}
+
+/** The newest entry of each key, within what is committed. */
+function effectsBetween(r: Replica, after: Seq, upTo: Seq): Entry[] {
+  const newest = new Map<Key, Entry>();
+  for (const e of entriesBetween(r, after, upTo))
+    if (e.kind !== 'refused' && takesEffect(r, e)) newest.set(e.key, e);
+  return [...newest.values()];
+}
+
+/** Behind its own applied-and-synced position, never above the commit mark, with the pin of a join (R41). */
+function collectTrim(r: Replica, items: PersistItem[]): void {
+  const pin =
+    isTail(r) && r.down !== null ? (r.down.state === 'open' ? r.down.heard : r.log.start.seq) : r.commit;
+  const to = Math.min(r.trimWanted, r.appliedDisk, r.commit, pin) as Seq;
+  if (to <= r.log.start.seq || !r.complete) return;
+  const start = positionAt(r.log, to);
+  items.push({ kind: 'trim', slot: r.slot, start, dedupe: encodeDedupe(r.dedupe) });
+  trimTo(r.log, start);
+}
+
+/** The batch that `collect` filled is durable. Only what it carried is proven (R4). */
+export function persisted(r: Replica, ctx: Context): void {
+  const f = r.flight;
+  if (f === null) return;
+  r.flight = null;
+  if (!f.erased) {
+    if (f.top > r.disk) r.disk = f.top;
+    if (f.applied > r.appliedDisk) r.appliedDisk = f.applied;
+  }
+  if (f.installs !== null && r.installing !== null && f.installs.version === r.installing.version)
+    activate(r, ctx, r.installing);
+  advance(r, ctx);
+  releaseMemory(r);
+}

@@ -1,0 +1,333 @@
+/**
+ * Entries and durable marks down the chain, commit marks up (rules 2.2 to 2.6). Nothing is sent here at once:
+ * `flow` runs when the node drains, so that everything that one turn produced leaves as one message.
+ */
+import { type Entry, readEntry } from '../entry.ts';
+import { invariant } from '../errors.ts';
+import { limits } from '../limits.ts';
+import type { Append, Broken, Commit } from '../messages.ts';
+import {
+  comparePositions,
+  type Incarnation,
+  type NodeName,
+  noIncarnation,
+  type Position,
+  type Seq,
+} from '../words.ts';
+import { remember } from './dedupe.ts';
+import { appendEntry, type Item, itemAt, positionAt, release, truncate, versionAt } from './log.ts';
+import { proveRefusal } from './reading.ts';
+import { writtenReply } from './results.ts';
+import { type Context, type Downstream, durable, isTail, type Replica } from './state.ts';
+import { abandonWaiters, forgetRequest } from './waiters.ts';
+
+/** Entries that a joiner may be behind when the tail begins to wait for it. */
+const insyncLag = 256;
+/** Entries in flight to a successor beyond what it confirmed. */
+const inFlightEntries = limits.pendingEntries;
+
+/** Takes one entry into the log: at the head because it ordered it, at others because it came down the chain. */
+export function take(r: Replica, ctx: Context, entry: Entry): Item {
+  const item = appendEntry(r.log, entry);
+  r.pendingBytes += entry.bytes.length;
+  ctx.touch(r);
+  return item;
+}
+
+/** Looks anew at what is committed; called after anything that may raise a mark. */
+export function advance(r: Replica, ctx: Context): void {
+  if (isTail(r) && r.shaken && (r.index === 0 || r.before !== null)) {
+    // Rule 2.5: only a durable mark that began at the head of this version commits. In-sync: the joiner must have it too.
+    const covered = r.insync === noIncarnation ? durable(r) : Math.min(durable(r), r.joinerDisk);
+    if (covered > r.commit) setCommit(r, ctx, covered as Seq);
+    beginInsync(r, ctx);
+  }
+  beginAnswering(r, ctx);
+  // Committed by its predecessor's word, since their logs agree: how joiners and restarted members catch up.
+  const learned = Math.min(r.learned, r.disk) as Seq;
+  if (r.shaken && learned > r.commit) setCommit(r, ctx, learned);
+  ctx.touch(r);
+}
+
+/** Raises the commit mark and tells everybody who waited for an entry below it. */
+export function setCommit(r: Replica, ctx: Context, to: Seq): void {
+  invariant(to <= r.disk, 'what commits is on the own disk (I1)', { slot: r.slot, to, disk: r.disk });
+  for (let seq = r.commit + 1; seq <= to; seq++) {
+    const item = itemAt(r.log, seq as Seq);
+    invariant(item !== undefined, 'uncommitted entries are in memory', { slot: r.slot, seq });
+    r.commit = seq as Seq;
+    r.pendingBytes -= item.entry.bytes.length;
+    remember(r.dedupe, item.entry, ctx.timings.dedupeHorizonMs);
+    forgetRequest(r, item);
+    answerWaiters(r, ctx, item);
+  }
+  ctx.touch(r);
+}
+
+function answerWaiters(r: Replica, ctx: Context, item: Item): void {
+  if (item.waiters === null) return;
+  const entry = item.entry;
+  for (const w of item.waiters) {
+    // The mark may have come late, from before another version without this head: the refusal still needs its proof.
+    if (w.kind === 'refusal' && w.refusal !== null)
+      proveRefusal(r, ctx, {
+        kind: 'refusal',
+        tag: w.tag,
+        refusal: w.refusal,
+        seen: entry,
+        until: ctx.mono + 2 * ctx.timings.deadMs,
+      });
+    else ctx.reply(w.tag, writtenReply(entry, r.dedupe.time));
+  }
+  item.waiters = null;
+}
+
+/** Drops the uncommitted entries above `to` (rule 4.7, R20): from memory now, from disk with the next batch. */
+export function drop(r: Replica, ctx: Context, to: Position): void {
+  if (to.seq >= r.log.end.seq) return;
+  invariant(to.seq >= r.commit, 'a committed entry is never dropped', { slot: r.slot, to, commit: r.commit });
+  for (const item of truncate(r.log, to)) {
+    r.pendingBytes -= item.entry.bytes.length;
+    forgetRequest(r, item);
+    abandonWaiters(r, ctx, item);
+  }
+  r.disk = Math.min(r.disk, to.seq) as Seq;
+  // A batch in flight proves nothing about what was dropped since it was taken (R4).
+  if (r.flight !== null) r.flight.top = Math.min(r.flight.top, to.seq) as Seq;
+  if (r.taken > to.seq) {
+    r.dropTo = r.dropTo === null ? to.seq : (Math.min(r.dropTo, to.seq) as Seq);
+    r.taken = to.seq;
+  }
+  if (comparePositions(r.passed, to) > 0) r.passed = to;
+  if (comparePositions(r.promised, to) > 0) r.promised = to;
+  ctx.touch(r);
+}
+
+/** In-sync: from here on this tail commits only what its joiner has on disk (section 5, R10). */
+function beginInsync(r: Replica, ctx: Context): void {
+  const joiner = r.assignment?.joiner ?? null;
+  if (joiner === null || r.down?.state !== 'open' || r.insync === joiner.incarnation || !r.joinerCopied)
+    return;
+  if (r.log.end.seq - r.joinerDisk > insyncLag || r.joinerDisk < r.commit) return;
+  r.insync = joiner.incarnation;
+  ctx.notice('info', 'join.insync', { slot: r.slot, version: r.assignment?.version, joiner: joiner.node });
+  ctx.report(r);
+}
+
+/**
+ * Rule 4.6: a tail answers when it has on disk and committed what its predecessor's log held at their handshake. A
+ * middle that was started anew reads when it has on disk what its predecessor held; heads: see `onAgree`.
+ */
+function beginAnswering(r: Replica, ctx: Context): void {
+  if (r.role !== 'member' || !r.shaken || !r.complete || r.disk < r.answerFrom) return;
+  if (isTail(r)) {
+    if (r.answering || r.commit < r.answerFrom) return;
+    r.answering = true;
+  } else if (r.readable || r.index === 0) return;
+  r.readable = true;
+  ctx.report(r);
+}
+
+/** Sends what is due both ways. Called when the node drains. */
+export function flow(r: Replica, ctx: Context): void {
+  if (r.assignment === null || r.role === 'none') return;
+  flowDown(r, ctx, false);
+  flowUp(r, ctx, false);
+}
+
+/** Says again what the neighbours may not have heard (P7, P8). Called with every beacon tick. */
+export function beacon(r: Replica, ctx: Context): void {
+  const d = r.down;
+  if (d?.state === 'open' && (r.log.end.seq > r.commit || d.heard < d.sent || d.toldCommit < r.commit))
+    flowDown(r, ctx, true);
+}
+
+function flowDown(r: Replica, ctx: Context, always: boolean): void {
+  const d = r.down;
+  if (d?.state !== 'open') return;
+  let force = always;
+  for (;;) {
+    const entries = nextEntries(r, ctx, d);
+    const mark = Math.min(durable(r), d.sent + entries.length) as Seq;
+    const commitNews = isTail(r) && r.commit > d.toldCommit;
+    if (entries.length === 0 && mark <= d.toldDurable && !commitNews && !force) return;
+    force = false;
+    d.sent = (d.sent + entries.length) as Seq;
+    d.toldDurable = mark;
+    d.toldCommit = r.commit;
+    // The mark may lie before the retained log; the receiver then has nothing to compare it with either.
+    const durableAt = positionAt(r.log, Math.max(mark, r.log.start.seq) as Seq);
+    if (comparePositions(durableAt, r.passed) > 0) r.passed = durableAt;
+    ctx.send(d.peer.node, {
+      kind: 'append',
+      slot: r.slot,
+      version: (r.assignment as { version: Append['version'] }).version,
+      session: d.session,
+      entries,
+      end: positionAt(r.log, d.sent),
+      durable: mark < r.log.start.seq ? { version: 0 as Append['version'], seq: 0 as Seq } : durableAt,
+      commit: positionAt(r.log, r.commit),
+    });
+    if (entries.length === 0 || d.sent >= r.log.end.seq) return;
+  }
+}
+
+function nextEntries(r: Replica, ctx: Context, d: Downstream): Uint8Array[] {
+  const out: Uint8Array[] = [];
+  if (d.sent >= r.log.end.seq || d.sent - d.heard >= inFlightEntries) return out;
+  if (d.sent < r.log.base) {
+    if (!d.reading) {
+      d.reading = true;
+      ctx.readLog((d.sent + 1) as Seq, limits.appendBytes, { kind: 'log', slot: r.slot, session: d.session });
+    }
+    return out;
+  }
+  let bytes = 0;
+  for (let seq = d.sent + 1; seq <= r.log.end.seq && bytes < limits.appendBytes; seq++) {
+    const item = itemAt(r.log, seq as Seq);
+    invariant(item !== undefined, 'entries above the base are in memory', { slot: r.slot, seq });
+    out.push(item.entry.bytes);
+    bytes += item.entry.bytes.length;
+  }
+  return out;
+}
+
+/** Older entries for the successor came back from the store. */
+export function onLogRead(r: Replica, ctx: Context, session: number, entries: readonly Entry[]): void {
+  const d = r.down;
+  if (d === null || d.session !== session || r.assignment === null) return;
+  d.reading = false;
+  const first = entries[0];
+  if (first === undefined || first.seq !== d.sent + 1) {
+    // Trimmed meanwhile: the handshake finds out what is left to do.
+    r.down = null;
+    ctx.touch(r);
+    return;
+  }
+  const fitting = entries.filter((e) => e.seq <= r.log.end.seq && versionAt(r.log, e.seq) === e.version);
+  d.sent = (d.sent + fitting.length) as Seq;
+  ctx.send(d.peer.node, {
+    kind: 'append',
+    slot: r.slot,
+    version: r.assignment.version,
+    session,
+    entries: fitting.map((e) => e.bytes),
+    end: positionAt(r.log, d.sent),
+    durable: { version: 0 as Append['version'], seq: 0 as Seq },
+    commit: positionAt(r.log, r.commit),
+  });
+  ctx.touch(r);
+}
+
+function flowUp(r: Replica, ctx: Context, always: boolean): void {
+  const u = r.up;
+  if (u === null || r.assignment === null) return;
+  const joiner = r.role === 'joiner';
+  const copied = joiner && r.complete && r.copy === null && r.appliedDisk >= r.answerFrom;
+  const news = r.commit > u.told || (joiner && (r.disk > u.toldDurable || copied !== u.toldCopied));
+  if (!news && !always) return;
+  u.told = r.commit;
+  u.toldDurable = r.disk;
+  u.toldCopied = copied;
+  ctx.send(u.peer.node, {
+    kind: 'commit',
+    slot: r.slot,
+    version: r.assignment.version,
+    session: u.session,
+    commit: positionAt(r.log, r.commit),
+    durable: positionAt(r.log, joiner ? r.disk : r.commit),
+    copied,
+  });
+}
+
+/** Entries and marks from the predecessor. */
+export function onAppend(r: Replica, ctx: Context, m: Append): void {
+  const u = r.up;
+  if (u === null || u.session !== m.session) return;
+  for (const bytes of m.entries) {
+    const entry = readEntry(bytes);
+    // Rule 2.3: only the entry whose `position before` is the end of the own log.
+    if (entry === null) return breakLink(r, ctx, m.session, 'an entry has a wrong checksum');
+    if (entry.slot !== r.slot || entry.seq !== r.log.end.seq + 1 || entry.versionBefore !== r.log.end.version)
+      return breakLink(
+        r,
+        ctx,
+        m.session,
+        `entry ${entry.version}:${entry.seq} does not follow ${r.log.end.version}:${r.log.end.seq}`,
+      );
+    if (entry.version > m.version || entry.version < r.log.end.version)
+      return breakLink(r, ctx, m.session, `entry ${entry.version}:${entry.seq} has a version that can't be`);
+    take(r, ctx, entry);
+  }
+  if (m.end.seq !== r.log.end.seq || m.end.version !== r.log.end.version)
+    return breakLink(r, ctx, m.session, `the sender sent up to ${m.end.version}:${m.end.seq}`);
+  if (m.durable.seq > 0) {
+    if (m.durable.seq > r.log.end.seq)
+      return breakLink(r, ctx, m.session, 'a durable mark beyond what was sent');
+    const version = versionAt(r.log, m.durable.seq);
+    if (version !== undefined && version !== m.durable.version)
+      return breakLink(r, ctx, m.session, 'a durable mark of another entry');
+    if (r.before === null || m.durable.seq > r.before) r.before = m.durable.seq;
+    if (comparePositions(m.durable, r.promised) > 0) r.promised = m.durable;
+  } else if (r.before === null) r.before = 0 as Seq;
+  if (m.commit.seq > r.learned) r.learned = m.commit.seq;
+  if (m.commit.seq < r.commit && m.entries.length === 0) flowUp(r, ctx, true);
+  advance(r, ctx);
+}
+
+function breakLink(r: Replica, ctx: Context, session: number, why: string): void {
+  const u = r.up;
+  if (u === null || r.assignment === null) return;
+  ctx.notice('warn', 'link.broken', { slot: r.slot, version: r.assignment.version, from: u.peer.node, why });
+  const message: Broken = { kind: 'broken', slot: r.slot, version: r.assignment.version, session, why };
+  ctx.send(u.peer.node, message);
+}
+
+/** The commit mark of the successor, or what the joiner has on disk. */
+export function onCommit(
+  r: Replica,
+  ctx: Context,
+  from: NodeName,
+  incarnation: Incarnation,
+  m: Commit,
+): void {
+  const d = r.down;
+  if (
+    d?.state !== 'open' ||
+    d.session !== m.session ||
+    d.peer.node !== from ||
+    d.peer.incarnation !== incarnation
+  )
+    return;
+  if (isTail(r)) {
+    if (m.durable.seq > r.log.end.seq || versionAt(r.log, m.durable.seq) !== m.durable.version) return;
+    d.heard = m.durable.seq;
+    r.joinerDisk = m.durable.seq;
+    r.joinerCopied = m.copied;
+    return advance(r, ctx);
+  }
+  const version = versionAt(r.log, m.commit.seq);
+  if (version === undefined) {
+    // Below the retained log: nothing new. Above its end: the successor speaks of what this replica never sent.
+    invariant(m.commit.seq <= r.log.end.seq, 'a successor never commits what it was not sent', {
+      slot: r.slot,
+      mark: m.commit,
+      end: r.log.end,
+    });
+    return;
+  }
+  invariant(version === m.commit.version, 'committed prefixes agree (I3)', {
+    slot: r.slot,
+    mark: m.commit,
+    version,
+  });
+  d.heard = Math.max(d.heard, m.commit.seq) as Seq;
+  if (m.commit.seq > r.commit) setCommit(r, ctx, m.commit.seq);
+  advance(r, ctx);
+}
+
+/** Lets go of memory: what is applied on disk and was sent. */
+export function releaseMemory(r: Replica): void {
+  const sent = r.down?.state === 'open' ? r.down.sent : r.log.end.seq;
+  release(r.log, Math.min(r.appliedDisk, sent, r.commit) as Seq, r.fetching);
+}

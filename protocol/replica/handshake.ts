@@ -1,0 +1,247 @@
+/**
+ * The handshake on every new link and anew at every version, in the order head to tail (rule 4.7, R1): a replica
+ * offers its log to its successor only after it finished with its own predecessor at this version.
+ */
+import type { Agree, Offer } from '../messages.ts';
+import {
+  comparePositions,
+  type Incarnation,
+  type Member,
+  type NodeName,
+  noIncarnation,
+  type Position,
+  type Seq,
+} from '../words.ts';
+import { advance, drop } from './chain.ts';
+import { createDedupe } from './dedupe.ts';
+import { createLog, lastCommon, positionAt, versionAt } from './log.ts';
+import { type Context, isHead, predecessor, type Replica, sender, successor } from './state.ts';
+import { abandonAll } from './waiters.ts';
+
+/** Begins the handshake with the successor, if it is this replica's turn. */
+export function offer(r: Replica, ctx: Context): void {
+  const peer = successor(r);
+  if (peer === null || !r.shaken || r.assignment === null || !ctx.linkUp(peer.node)) {
+    r.down = null;
+    return;
+  }
+  r.sessions++;
+  if (r.down?.peer.incarnation !== peer.incarnation) {
+    r.joinerDisk = 0 as Seq;
+    r.joinerCopied = false;
+  }
+  r.down = {
+    peer,
+    session: r.sessions,
+    state: 'offered',
+    since: ctx.mono,
+    sent: 0 as Seq,
+    toldDurable: 0 as Seq,
+    toldCommit: 0 as Seq,
+    heard: 0 as Seq,
+    reading: false,
+  };
+  ctx.send(peer.node, {
+    kind: 'offer',
+    slot: r.slot,
+    version: r.assignment.version,
+    session: r.sessions,
+    start: r.log.start,
+    runs: r.log.runs.slice(),
+    end: r.log.end,
+    commit: positionAt(r.log, r.commit),
+  });
+}
+
+/** Repeats what was lost: an offer without answer, a handshake that nobody began. */
+export function retryHandshakes(r: Replica, ctx: Context): void {
+  const peer = successor(r);
+  if (peer !== null && r.shaken) {
+    const d = r.down;
+    const stale = d !== null && d.state === 'offered' && ctx.mono - d.since >= 2 * ctx.timings.beaconMs;
+    if (d === null || d.peer.incarnation !== peer.incarnation || stale) offer(r, ctx);
+  }
+  if (r.up === null) sayReady(r, ctx);
+}
+
+/** Tells the predecessor that this replica acts under its version now. */
+export function sayReady(r: Replica, ctx: Context): void {
+  const peer = predecessor(r);
+  if (peer === null || r.assignment === null || !ctx.linkUp(peer.node)) return;
+  ctx.send(peer.node, { kind: 'ready', slot: r.slot, version: r.assignment.version });
+}
+
+export function onReady(r: Replica, ctx: Context, from: NodeName, incarnation: Incarnation): void {
+  const peer = successor(r);
+  if (peer === null || peer.node !== from || peer.incarnation !== incarnation) return;
+  // A fresh offer is on its way already: a second one would only begin the handshake again.
+  if (r.down?.state === 'offered' && ctx.mono - r.down.since < ctx.timings.beaconMs) return;
+  offer(r, ctx);
+}
+
+/** The stream to the successor does not fit any more. */
+export function onBroken(r: Replica, ctx: Context, from: NodeName, session: number): void {
+  if (r.down?.session === session && r.down.peer.node === from) offer(r, ctx);
+}
+
+/** At the successor: find the last common position, drop what lies beyond, say so. */
+export function onOffer(r: Replica, ctx: Context, from: NodeName, incarnation: Incarnation, m: Offer): void {
+  const peer = predecessor(r);
+  if (
+    peer === null ||
+    peer.node !== from ||
+    peer.incarnation !== incarnation ||
+    sender(r, from, incarnation) === null
+  )
+    return;
+  if (r.up !== null && m.session <= r.up.session) return;
+  if (r.role === 'joiner') return joinerAgrees(r, ctx, peer, m);
+  // R15: a predecessor whose log ends below what it promised is no member. Nothing is dropped at its word.
+  if (comparePositions(r.promised, m.end) > 0) return dispute(r, ctx, peer, m, r.promised);
+  const from_ = Math.max(r.commit, m.start.seq, r.log.start.seq) as Seq;
+  if (r.commit > m.end.seq) return dispute(r, ctx, peer, m, positionAt(r.log, r.commit));
+  const common = from_ > r.log.end.seq ? null : lastCommon(r.log, m, from_);
+  if (common === null) {
+    if (from_ === r.commit) return dispute(r, ctx, peer, m, positionAt(r.log, r.commit));
+    return markLost(
+      r,
+      ctx,
+      `its log ends at ${r.log.end.version}:${r.log.end.seq} and has nothing in common with ${from}, which begins after ${m.start.version}:${m.start.seq}`,
+    );
+  }
+  agree(r, ctx, peer, m, common, false);
+}
+
+/** A committed entry of this replica is not in the predecessor's log: the predecessor goes (R15). */
+function dispute(r: Replica, ctx: Context, peer: Member, m: Offer, promised: Position): void {
+  ctx.notice('error', 'handshake.dispute', {
+    slot: r.slot,
+    version: m.version,
+    predecessor: peer.node,
+    itsEnd: m.end,
+    promised,
+  });
+  ctx.send(peer.node, {
+    kind: 'agree',
+    slot: r.slot,
+    version: m.version,
+    session: m.session,
+    common: positionAt(r.log, r.commit),
+    snapshot: false,
+    promised,
+  });
+}
+
+function joinerAgrees(r: Replica, ctx: Context, peer: Member, m: Offer): void {
+  const from = Math.max(r.commit, m.start.seq, r.log.start.seq) as Seq;
+  const usable = r.complete || r.copy !== null;
+  const common = usable && from <= r.log.end.seq && from <= m.end.seq ? lastCommon(r.log, m, from) : null;
+  if (common !== null) return agree(r, ctx, peer, m, common, false);
+  if (r.complete && r.log.end.seq > 0)
+    ctx.notice('warn', 'join.snapshot', {
+      slot: r.slot,
+      source: peer.node,
+      end: r.log.end,
+      commit: r.commit,
+      sourceStart: m.start,
+      sourceEnd: m.end,
+    });
+  emptyReplica(r, ctx, m.commit);
+  r.copy = { after: null, askedAt: 0, asked: false };
+  agree(r, ctx, peer, m, m.commit, true);
+}
+
+/** Empties the range on disk and in memory; the log continues after `start` (P30). */
+export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
+  abandonAll(r, ctx);
+  r.log = createLog(start);
+  r.eraseAt = start;
+  r.disk = start.seq;
+  r.commit = start.seq;
+  r.learned = start.seq;
+  r.passed = start;
+  r.promised = start;
+  r.pendingBytes = 0;
+  r.dedupe = createDedupe();
+  r.complete = false;
+  r.taken = start.seq;
+  r.dropTo = null;
+  r.takenCommit = start.seq;
+  r.appliedTaken = start.seq;
+  r.appliedDisk = start.seq;
+  r.copied = [];
+  r.copiedDedupe = null;
+  if (r.flight !== null) r.flight.erased = true;
+  ctx.touch(r);
+}
+
+function agree(r: Replica, ctx: Context, peer: Member, m: Offer, common: Position, snapshot: boolean): void {
+  const promised = r.promised;
+  drop(r, ctx, common);
+  r.up = { peer, session: m.session, told: 0 as Seq, toldDurable: 0 as Seq, toldCopied: false };
+  r.learned = Math.max(r.learned, Math.min(m.commit.seq, common.seq)) as Seq;
+  ctx.send(peer.node, {
+    kind: 'agree',
+    slot: r.slot,
+    version: m.version,
+    session: m.session,
+    common,
+    snapshot,
+    promised,
+  });
+  if (!r.shaken) {
+    r.shaken = true;
+    // 4.6 compares with the end of the predecessor's log, on disk: its commit mark, or a prefix, is not enough (R2).
+    r.answerFrom = r.role === 'joiner' ? m.commit.seq : m.end.seq;
+    offer(r, ctx);
+  }
+  advance(r, ctx);
+}
+
+/** At the predecessor: the successor's answer. From here on entries flow. */
+export function onAgree(r: Replica, ctx: Context, from: NodeName, incarnation: Incarnation, m: Agree): void {
+  const d = r.down;
+  if (d === null || d.session !== m.session || d.state !== 'offered') return;
+  if (d.peer.node !== from || d.peer.incarnation !== incarnation) return;
+  const joiner = r.assignment?.joiner?.incarnation === incarnation;
+  if (
+    !joiner &&
+    (comparePositions(m.promised, r.log.end) > 0 || versionAt(r.log, m.common.seq) !== m.common.version)
+  )
+    return markLost(
+      r,
+      ctx,
+      `its log ends at ${r.log.end.version}:${r.log.end.seq}, but ${from} was promised ${m.promised.version}:${m.promised.seq}`,
+    );
+  if (
+    m.common.seq > r.log.end.seq ||
+    (m.common.seq >= r.log.start.seq && versionAt(r.log, m.common.seq) !== m.common.version)
+  ) {
+    r.down = null;
+    return;
+  }
+  d.state = 'open';
+  d.sent = m.common.seq;
+  d.heard = (joiner ? 0 : Math.min(m.common.seq, r.commit)) as Seq;
+  if (isHead(r) && !joiner && !r.readable && r.complete) {
+    // A head that was started anew reads only after its successor confirmed that nothing promised is missing (R15).
+    r.readable = true;
+    ctx.report(r);
+  }
+  ctx.touch(r);
+}
+
+/** This replica may not be a member: it stops at once and says so; the coordinator leaves it out (R15). */
+export function markLost(r: Replica, ctx: Context, why: string): void {
+  ctx.notice('error', 'replica.lost', { slot: r.slot, version: r.assignment?.version, why });
+  r.lost = why;
+  r.role = 'none';
+  r.index = -1;
+  r.shaken = false;
+  r.readable = false;
+  r.answering = false;
+  r.down = null;
+  r.up = null;
+  abandonAll(r, ctx);
+  ctx.report(r);
+}

@@ -1,0 +1,139 @@
+/**
+ * Building a replica without stopping writes (section 5). The joiner follows the log behind the tail from the first
+ * moment, and pulls the values in key order beside it. A chunk shows the source's committed state at the moment of
+ * the answer; entries of keys that are not copied yet are only logged, because a later chunk holds their effect.
+ */
+import { type Entry, readEntry, storesValue } from '../entry.ts';
+import { limits } from '../limits.ts';
+import type { CopyChunk, CopyRequest } from '../messages.ts';
+import type { Scanned } from '../persist.ts';
+import type { Incarnation, Key, NodeName, Seq } from '../words.ts';
+import { decodeDedupe, encodeDedupe } from './dedupe.ts';
+import { type Item, positionAt } from './log.ts';
+import { type Context, type Fetch, predecessor, type Replica, sender } from './state.ts';
+
+/** Asks for the next chunk; asked again with the beacon when no answer came. */
+export function pullCopy(r: Replica, ctx: Context): void {
+  const c = r.copy;
+  const source = predecessor(r);
+  if (c === null || r.role !== 'joiner' || !r.shaken || source === null || r.assignment === null) return;
+  if (c.asked && ctx.mono - c.askedAt < 10 * ctx.timings.beaconMs) return;
+  c.asked = true;
+  c.askedAt = ctx.mono;
+  ctx.send(source.node, { kind: 'copyRequest', slot: r.slot, version: r.assignment.version, after: c.after });
+}
+
+export function onCopyRequest(
+  r: Replica,
+  ctx: Context,
+  from: NodeName,
+  incarnation: Incarnation,
+  m: CopyRequest,
+): void {
+  if (sender(r, from, incarnation) === null || r.role !== 'member' || !r.complete) return;
+  ctx.scan(m.after, limits.copyBytes, {
+    kind: 'copy',
+    slot: r.slot,
+    to: from,
+    after: m.after,
+    installed: r.installed,
+  });
+}
+
+/** The store's part of a chunk came; what is committed and not yet applied on disk is laid over it. */
+export function onScanned(
+  r: Replica,
+  ctx: Context,
+  f: Fetch & { kind: 'copy' },
+  scanned: Scanned | 'corrupt',
+): void {
+  if (r.installed !== f.installed || r.assignment === null || r.role !== 'member') return;
+  if (scanned === 'corrupt') {
+    ctx.notice('error', 'copy.corrupt', { slot: r.slot, to: f.to, after: f.after });
+    return;
+  }
+  const values = overlay(r, f.after, scanned);
+  ctx.send(f.to, {
+    kind: 'copyChunk',
+    slot: r.slot,
+    version: r.assignment.version,
+    after: f.after,
+    next: scanned.next,
+    at: positionAt(r.log, r.commit),
+    values,
+    dedupe: scanned.next === null ? encodeDedupe(r.dedupe) : null,
+  });
+}
+
+function overlay(r: Replica, after: Key | null, scanned: Scanned): Uint8Array[] {
+  const inMemory = new Map<Key, Entry>();
+  for (let i = r.log.head; i < r.log.items.length; i++) {
+    const e = (r.log.items[i] as Item).entry;
+    if (e.seq > r.commit) break;
+    if (
+      e.kind === 'refused' ||
+      (after !== null && e.key <= after) ||
+      (scanned.next !== null && e.key > scanned.next)
+    )
+      continue;
+    inMemory.set(e.key, e);
+  }
+  if (inMemory.size === 0) return [...scanned.values];
+  const out: Uint8Array[] = [];
+  for (const bytes of scanned.values) {
+    const stored = readEntry(bytes);
+    if (stored !== null && !inMemory.has(stored.key)) out.push(bytes);
+  }
+  for (const e of inMemory.values()) if (storesValue(e)) out.push(e.bytes);
+  return out;
+}
+
+export function onCopyChunk(
+  r: Replica,
+  ctx: Context,
+  from: NodeName,
+  incarnation: Incarnation,
+  m: CopyChunk,
+): void {
+  const c = r.copy;
+  if (
+    c === null ||
+    r.role !== 'joiner' ||
+    sender(r, from, incarnation) === null ||
+    m.after !== c.after ||
+    !c.asked
+  )
+    return;
+  c.asked = false;
+  // Older than what is applied here already: such a chunk would bring back what was overwritten since.
+  if (m.at.seq < r.commit) return pullCopy(r, ctx);
+  const values: Entry[] = [];
+  for (const bytes of m.values) {
+    const entry = readEntry(bytes);
+    if (entry === null || entry.slot !== r.slot) {
+      ctx.notice('error', 'copy.damaged', { slot: r.slot, from, after: m.after });
+      return;
+    }
+    values.push(entry);
+  }
+  r.copied.push(...values);
+  r.answerFrom = Math.max(r.answerFrom, m.at.seq) as Seq;
+  if (m.next !== null) {
+    c.after = m.next;
+    ctx.touch(r);
+    return pullCopy(r, ctx);
+  }
+  // The last chunk: the values are whole once the log is applied up to the moment that it shows.
+  r.copy = null;
+  r.complete = true;
+  if (m.dedupe !== null) {
+    r.dedupe = decodeDedupe(m.dedupe);
+    r.copiedDedupe = m.dedupe;
+  }
+  ctx.notice('info', 'join.copied', { slot: r.slot, from, at: m.at });
+  ctx.touch(r);
+}
+
+/** While a copy is unfinished only keys that it passed take the effect of entries; others are in a later chunk. */
+export const takesEffect = (r: Replica, e: Entry): boolean =>
+  r.copy === null || (r.copy.after !== null && e.key <= r.copy.after);

@@ -1,0 +1,327 @@
+/**
+ * Reads at any serving member (section 3). A strong read needs proof that the chain still includes this replica: the
+ * read lease, looked at before the fetch and again after it (P20), or one barrier through all members (P45). A dirty
+ * key also asks the tail how far commits go. Questions are batched: what joins is answered by a question that begins
+ * after it came (P22).
+ */
+import { readEntry, storesValue } from '../entry.ts';
+import type { Barrier, BarrierAnswer, TailAnswer, TailQuery } from '../messages.ts';
+import { failure } from '../replies.ts';
+import type { ReadRequest } from '../requests.ts';
+import type { Incarnation, MonoMs, NodeName, Position, Seq } from '../words.ts';
+import { type Item, positionAt, versionAt } from './log.ts';
+import { refusalReply } from './results.ts';
+import { type Context, type Fetch, isTail, type Pending, type Replica, type Round, sender } from './state.ts';
+
+export const canRead = (r: Replica): boolean =>
+  r.role === 'member' && r.readable && (!isTail(r) || r.answering);
+
+export function read(r: Replica, ctx: Context, tag: number, q: ReadRequest, until: MonoMs): void {
+  switch (q.level) {
+    case 'eventual':
+      return fetchAt(r, ctx, tag, q, r.commit, 'none', until);
+    case 'session':
+      return readSession(r, ctx, tag, q, until);
+    case 'bounded':
+      // Counted from the sending of the question to the tail, while the lease covered that moment (R16).
+      if (isTail(r) ? ctx.leaseCovers(r) : ctx.mono - r.tailAskedAt <= q.boundMs)
+        return fetchAt(r, ctx, tag, q, newestOf(r, r.tailMark), 'none', until);
+      return boundedAsksTail(r, ctx, tag, q, until);
+    case 'strong':
+      return readStrong(r, ctx, tag, q, until);
+  }
+}
+
+const newestOf = (r: Replica, mark: Seq): Seq => Math.max(r.commit, Math.min(mark, r.log.end.seq)) as Seq;
+
+function readSession(r: Replica, ctx: Context, tag: number, q: ReadRequest, until: MonoMs): void {
+  if (q.token === null) return fetchAt(r, ctx, tag, q, r.commit, 'none', until);
+  if (q.token.seq > r.commit) return readStrong(r, ctx, tag, q, until);
+  const version = versionAt(r.log, q.token.seq);
+  if (version !== undefined && version !== q.token.version)
+    return ctx.reply(
+      tag,
+      failure(
+        'SESSION_LOST',
+        `the write ${q.token.version}:${q.token.seq} of this session is not in the chain any more`,
+      ),
+    );
+  fetchAt(r, ctx, tag, q, r.commit, 'none', until);
+}
+
+function boundedAsksTail(r: Replica, ctx: Context, tag: number, q: ReadRequest, until: MonoMs): void {
+  if (!isTail(r) && ctx.leaseCovers(r)) return askTail(r, ctx, { kind: 'read', tag, request: q, until });
+  readStrong(r, ctx, tag, q, until);
+}
+
+function readStrong(r: Replica, ctx: Context, tag: number, q: ReadRequest, until: MonoMs): void {
+  if (!ctx.leaseCovers(r)) return askAll(r, ctx, { kind: 'read', tag, request: q, until });
+  const newest = r.log.newest.get(q.key);
+  const dirty = newest !== undefined && newest.entry.seq > r.commit;
+  if (!dirty || isTail(r)) return fetchAt(r, ctx, tag, q, r.commit, 'lease', until);
+  askTail(r, ctx, { kind: 'read', tag, request: q, until });
+}
+
+/** The newest value at or below `upTo`: from memory, or from the store. */
+function fetchAt(
+  r: Replica,
+  ctx: Context,
+  tag: number,
+  q: ReadRequest,
+  upTo: Seq,
+  proof: 'none' | 'lease' | 'barrier',
+  until: MonoMs,
+): void {
+  const item = newestAt(r, q, upTo);
+  if (item !== null) return answerRead(r, ctx, tag, storesValue(item.entry) ? item.entry.bytes : null, upTo);
+  ctx.fetch(q.key, {
+    kind: 'read',
+    slot: r.slot,
+    tag,
+    request: q,
+    installed: r.installed,
+    upTo,
+    proof,
+    until,
+  });
+}
+
+function newestAt(r: Replica, q: ReadRequest, upTo: Seq): Item | null {
+  let item = r.log.newest.get(q.key) ?? null;
+  while (item !== null && item.entry.seq > upTo) item = item.older;
+  return item;
+}
+
+/** The second look: same version, and the lease still alive, after the fetch (P20). */
+export function onReadFetched(
+  r: Replica,
+  ctx: Context,
+  f: Fetch & { kind: 'read' },
+  stored: Uint8Array | null | 'corrupt',
+): void {
+  if (r.installed !== f.installed || r.role !== 'member') {
+    if (f.proof !== 'none' || !r.complete)
+      return ctx.reply(
+        f.tag,
+        failure('NOT_READY', 'the chain changed during the read; ask again', {
+          route: r.installing ?? r.assignment,
+        }),
+      );
+  } else if (f.proof === 'lease' && !ctx.leaseCovers(r)) return readStrong(r, ctx, f.tag, f.request, f.until);
+  if (stored === 'corrupt')
+    return ctx.reply(
+      f.tag,
+      failure('CORRUPT', `the value stored at ${ctx.name} fails its checksum; ask another member`),
+    );
+  // What was committed since the fetch began may be newer than what the store held.
+  const item = newestAt(r, f.request, f.upTo);
+  if (item !== null)
+    return answerRead(r, ctx, f.tag, storesValue(item.entry) ? item.entry.bytes : null, f.upTo);
+  answerRead(r, ctx, f.tag, stored, f.upTo);
+}
+
+function answerRead(r: Replica, ctx: Context, tag: number, entry: Uint8Array | null, upTo: Seq): void {
+  const at =
+    upTo >= r.log.start.seq && upTo <= r.log.end.seq ? positionAt(r.log, upTo) : positionAt(r.log, r.commit);
+  ctx.reply(tag, { kind: 'read', entry, at, slotTime: r.dedupe.time });
+}
+
+/** A refused condition, proven like a strong read (R8). */
+export function proveRefusal(r: Replica, ctx: Context, p: Pending & { kind: 'refusal' }): void {
+  if (ctx.leaseCovers(r)) return ctx.reply(p.tag, refusalReply(p.refusal, p.seen, r.dedupe.time));
+  askAll(r, ctx, p);
+}
+
+/* The tail query. */
+
+function askTail(r: Replica, ctx: Context, p: Pending): void {
+  r.query.next.push(p);
+  if (r.query.asked === 0) beginQuery(r, ctx);
+  ctx.touch(r);
+}
+
+function beginQuery(r: Replica, ctx: Context): void {
+  const a = r.assignment;
+  if (a === null || r.query.next.length === 0) return;
+  r.rounds++;
+  r.query.asked = r.rounds;
+  r.query.askedAt = ctx.mono;
+  r.query.waiting.push(...r.query.next);
+  r.query.next = [];
+  const tail = a.members[a.members.length - 1];
+  if (tail !== undefined)
+    ctx.send(tail.node, { kind: 'tailQuery', slot: r.slot, version: a.version, round: r.rounds });
+}
+
+export function onTailQuery(
+  r: Replica,
+  ctx: Context,
+  from: NodeName,
+  incarnation: Incarnation,
+  m: TailQuery,
+): void {
+  const asker = sender(r, from, incarnation);
+  if (asker === null || !isTail(r) || !r.answering) return answerQuery(r, ctx, from, m.round, null);
+  // Only as tail of this version, under its own lease or a barrier (P21).
+  if (ctx.leaseCovers(r)) return answerQuery(r, ctx, from, m.round, positionAt(r.log, r.commit));
+  askAll(r, ctx, { kind: 'answer', to: from, round: m.round, until: ctx.mono + ctx.timings.deadMs });
+}
+
+function answerQuery(r: Replica, ctx: Context, to: NodeName, round: number, commit: Position | null): void {
+  if (r.assignment === null) return;
+  ctx.send(to, { kind: 'tailAnswer', slot: r.slot, version: r.assignment.version, round, commit });
+}
+
+export function onTailAnswer(
+  r: Replica,
+  ctx: Context,
+  from: NodeName,
+  incarnation: Incarnation,
+  m: TailAnswer,
+): void {
+  if (sender(r, from, incarnation) === null || r.query.asked !== m.round) return;
+  const waiting = r.query.waiting;
+  const askedAt = r.query.askedAt;
+  r.query.asked = 0;
+  r.query.waiting = [];
+  const agrees = m.commit !== null && versionAt(r.log, m.commit.seq) === m.commit.version;
+  if (agrees && m.commit !== null && ctx.leaseCovers(r)) {
+    r.tailAskedAt = askedAt;
+    r.tailMark = m.commit.seq;
+    for (const p of waiting) finish(r, ctx, p, m.commit.seq, 'lease');
+  } else for (const p of waiting) askAll(r, ctx, p);
+  beginQuery(r, ctx);
+}
+
+/* The barrier. */
+
+function askAll(r: Replica, ctx: Context, p: Pending): void {
+  r.barrier.next.push(p);
+  if (r.barrier.asked === 0) beginBarrier(r, ctx);
+  ctx.touch(r);
+}
+
+function beginBarrier(r: Replica, ctx: Context): void {
+  const a = r.assignment;
+  if (a === null || r.barrier.next.length === 0) return;
+  r.rounds++;
+  r.barrier.asked = r.rounds;
+  r.barrier.askedAt = ctx.mono;
+  r.barrier.waiting.push(...r.barrier.next);
+  r.barrier.next = [];
+  r.barrier.commit = r.commit;
+  r.barrier.missing = a.members.filter((m) => m.incarnation !== ctx.incarnation).map((m) => m.node);
+  if (r.barrier.missing.length === 0) return endBarrier(r, ctx);
+  for (const node of r.barrier.missing)
+    ctx.send(node, { kind: 'barrier', slot: r.slot, version: a.version, round: r.rounds });
+}
+
+/** "Still this version, as this incarnation": said only by one that acts under it, and as tail only after 4.6. */
+export function onBarrier(
+  r: Replica,
+  ctx: Context,
+  from: NodeName,
+  incarnation: Incarnation,
+  m: Barrier,
+): void {
+  const asker = sender(r, from, incarnation);
+  const holds = asker !== null && r.role === 'member' && (!isTail(r) || r.answering);
+  if (r.assignment === null) return;
+  ctx.send(from, {
+    kind: 'barrierAnswer',
+    slot: r.slot,
+    version: r.assignment.version,
+    round: m.round,
+    holds,
+    commit: holds && isTail(r) ? positionAt(r.log, r.commit) : null,
+  });
+}
+
+export function onBarrierAnswer(
+  r: Replica,
+  ctx: Context,
+  from: NodeName,
+  incarnation: Incarnation,
+  m: BarrierAnswer,
+): void {
+  if (sender(r, from, incarnation) === null || r.barrier.asked !== m.round || !m.holds) return;
+  if (m.commit !== null) {
+    if (versionAt(r.log, m.commit.seq) !== m.commit.version) return;
+    r.barrier.commit = Math.max(r.barrier.commit, m.commit.seq) as Seq;
+  }
+  r.barrier.missing = r.barrier.missing.filter((n) => n !== from);
+  if (r.barrier.missing.length === 0) endBarrier(r, ctx);
+}
+
+function endBarrier(r: Replica, ctx: Context): void {
+  const waiting = r.barrier.waiting;
+  const mark = r.barrier.commit;
+  r.barrier.asked = 0;
+  r.barrier.waiting = [];
+  for (const p of waiting) finish(r, ctx, p, mark, 'barrier');
+  beginBarrier(r, ctx);
+}
+
+function finish(r: Replica, ctx: Context, p: Pending, mark: Seq, proof: 'lease' | 'barrier'): void {
+  if (p.kind === 'answer') return answerQuery(r, ctx, p.to, p.round, positionAt(r.log, r.commit));
+  if (p.kind === 'refusal') return ctx.reply(p.tag, refusalReply(p.refusal, p.seen, r.dedupe.time));
+  fetchAt(r, ctx, p.tag, p.request, newestOf(r, mark), proof, p.until);
+}
+
+/** Asks again what got no answer, and gives up what has no time left. Called with every tick. */
+export function tickRounds(r: Replica, ctx: Context): void {
+  for (const round of [r.query, r.barrier]) {
+    if (round.asked === 0) continue;
+    const old = ctx.mono - round.askedAt >= 2 * ctx.timings.beaconMs;
+    round.waiting = expire(r, ctx, round.waiting);
+    round.next = expire(r, ctx, round.next);
+    if (!old) continue;
+    // Anew under a new number: what already waited began before it, so the answer counts for it too.
+    round.next = [...round.waiting, ...round.next];
+    round.waiting = [];
+    round.asked = 0;
+    if (round === r.barrier) beginBarrier(r, ctx);
+    else {
+      // A tail that does not answer is a case for the barrier's wider question only when the lease is gone.
+      beginQuery(r, ctx);
+    }
+  }
+}
+
+function expire(r: Replica, ctx: Context, waiting: Pending[]): Pending[] {
+  if (!waiting.some((p) => p.until <= ctx.mono)) return waiting;
+  const alive: Pending[] = [];
+  for (const p of waiting) {
+    if (p.until > ctx.mono) alive.push(p);
+    else failPending(r, ctx, p, 'a member of the chain does not answer; ask again, or another member');
+  }
+  return alive;
+}
+
+/** Reads and refusals that wait for a proof are told to ask again. */
+export function failRounds(r: Replica, ctx: Context, why: string): void {
+  for (const round of [r.query, r.barrier]) {
+    for (const p of [...round.waiting, ...round.next]) failPending(r, ctx, p, why);
+    resetRound(round);
+  }
+}
+
+function failPending(r: Replica, ctx: Context, p: Pending, why: string): void {
+  if (p.kind === 'answer') {
+    if (r.assignment === null) return;
+    ctx.send(p.to, {
+      kind: 'tailAnswer',
+      slot: r.slot,
+      version: r.assignment.version,
+      round: p.round,
+      commit: null,
+    });
+  } else ctx.reply(p.tag, failure('NOT_READY', why, { route: r.installing ?? r.assignment }));
+}
+
+function resetRound(round: Round): void {
+  round.asked = 0;
+  round.waiting = [];
+  round.next = [];
+  round.missing = [];
+}

@@ -1,0 +1,316 @@
+/** The state of one replica: plain data, so that it can be copied, compared and shown. */
+import type { Entry } from '../entry.ts';
+import type { ChainMessage, ReplicaReport } from '../messages.ts';
+import type { Notice } from '../node/contract.ts';
+import type { ReadRequest, Reply, WriteRequest } from '../requests.ts';
+import type { Timings } from '../timings.ts';
+import type {
+  Assignment,
+  ChainVersion,
+  ClientId,
+  Incarnation,
+  Key,
+  Member,
+  MonoMs,
+  NodeName,
+  Position,
+  RequestNumber,
+  Seq,
+  Slot,
+  WallMs,
+} from '../words.ts';
+import type { Dedupe } from './dedupe.ts';
+import type { Item, Log, RefusedBy } from './log.ts';
+
+/** `none`: acts as nothing (just started, installing, left out). */
+export type Role = 'none' | 'member' | 'joiner';
+
+/** The link to the replica behind: the next member, or the joiner behind a tail. */
+export interface Downstream {
+  readonly peer: Member;
+  readonly session: number;
+  /** `offered`: waits for Agree. `open`: entries flow. */
+  state: 'offered' | 'open';
+  since: MonoMs;
+  /** End of what was sent. */
+  sent: Seq;
+  /** Durable mark and commit mark that it was told. */
+  toldDurable: Seq;
+  toldCommit: Seq;
+  /** Highest commit mark (member) or own durable mark (joiner) heard from it. */
+  heard: Seq;
+  /** A read of older entries from the store is under way. */
+  reading: boolean;
+}
+
+/** The link to the replica before: the previous member, or the tail for a joiner. */
+export interface Upstream {
+  readonly peer: Member;
+  session: number;
+  told: Seq;
+  toldDurable: Seq;
+  toldCopied: boolean;
+}
+
+/** What waits for a proof that the chain still includes this replica. */
+export type Pending =
+  | { readonly kind: 'read'; readonly tag: number; readonly request: ReadRequest; readonly until: MonoMs }
+  | {
+      readonly kind: 'refusal';
+      readonly tag: number;
+      readonly refusal: RefusedBy;
+      readonly seen: Entry | null;
+      readonly until: MonoMs;
+    }
+  | { readonly kind: 'answer'; readonly to: NodeName; readonly round: number; readonly until: MonoMs };
+
+/** One batched question: what joined before it began is answered by it, later comers wait for the next (P22). */
+export interface Round {
+  /** Number of the question that is under way; 0 = none. */
+  asked: number;
+  askedAt: MonoMs;
+  waiting: Pending[];
+  next: Pending[];
+  /** Barrier only: members that have not answered yet. */
+  missing: NodeName[];
+  commit: Seq;
+}
+
+/** Copy progress of a joiner. */
+export interface Copy {
+  /** Everything up to this key is here; null = nothing yet. */
+  after: Key | null;
+  askedAt: MonoMs;
+  asked: boolean;
+}
+
+/** What the batch in flight will prove for this replica when it is on disk. */
+export interface Flight {
+  /** Log end that it carries; lowered by a drop (R4). */
+  top: Seq;
+  applied: Seq;
+  installs: Assignment | null;
+  erased: boolean;
+}
+
+export interface Replica {
+  readonly slot: Slot;
+
+  /** What it acts under; null = nothing. */
+  assignment: Assignment | null;
+  /** On its way to disk; it acts under nothing meanwhile. */
+  installing: Assignment | null;
+  /** Highest version persisted or on its way; lower ones are refused (4.3). */
+  highest: ChainVersion;
+  role: Role;
+  /** Index among the members; -1 for others. */
+  index: number;
+  /** Number of this install within the process; leases name the installs that they cover. */
+  installed: number;
+
+  log: Log;
+  /** Values are a whole state; false while a copy is unfinished. */
+  complete: boolean;
+  /** Own log is on disk up to here. */
+  disk: Seq;
+  commit: Seq;
+  /** The predecessor's durable mark in this version; null = not heard (R5). */
+  before: Seq | null;
+  /** Highest commit mark that the predecessor of this version told; taken over as far as the own disk goes. */
+  learned: Seq;
+  /** Highest durable mark told to a successor, and heard from predecessors, ever (R15). */
+  passed: Position;
+  promised: Position;
+  dedupe: Dedupe;
+  /** Head only: uncommitted requests (rule 2.9). */
+  requests: Map<ClientId, Map<RequestNumber, Item>>;
+  pendingBytes: number;
+  /** Keys whose stored value is being read for a write. */
+  fetching: Map<Key, number>;
+
+  /** Finished the handshake with its own predecessor at this version (heads: from the start). */
+  shaken: boolean;
+  /** May answer reads: shaken, or it already did in the version before as the same incarnation. */
+  readable: boolean;
+  /** As tail: 4.6 is fulfilled. */
+  answering: boolean;
+  /** As tail: what must be on disk and committed before it answers (4.6). */
+  answerFrom: Seq;
+  down: Downstream | null;
+  up: Upstream | null;
+  sessions: number;
+  /** Joiner for which this tail holds back commits. */
+  insync: Incarnation;
+  joinerDisk: Seq;
+  joinerCopied: boolean;
+
+  copy: Copy | null;
+  query: Round;
+  barrier: Round;
+  rounds: number;
+  /** Sending time of the last tail question that was answered, while a lease covered it, and its mark (R16). */
+  tailAskedAt: MonoMs;
+  tailMark: Seq;
+
+  /** What a batch was made of so far: log end, drop, marks, applied values. */
+  taken: Seq;
+  dropTo: Seq | null;
+  takenCommit: Seq;
+  takenPassed: Position;
+  takenComplete: boolean;
+  appliedTaken: Seq;
+  appliedDisk: Seq;
+  eraseAt: Position | null;
+  copied: Entry[];
+  copiedDedupe: Uint8Array | null;
+  /** Wanted trim start. */
+  trimWanted: Seq;
+  flight: Flight | null;
+
+  /** It must not be a member; why (R15). */
+  lost: string;
+  report: ReplicaReport['state'];
+}
+
+/** Continuation of a store read. */
+export type Fetch =
+  | {
+      readonly kind: 'read';
+      readonly slot: Slot;
+      readonly tag: number;
+      readonly request: ReadRequest;
+      readonly installed: number;
+      readonly upTo: Seq;
+      readonly proof: 'none' | 'lease' | 'barrier';
+      readonly until: MonoMs;
+    }
+  | {
+      readonly kind: 'write';
+      readonly slot: Slot;
+      readonly tag: number;
+      readonly request: WriteRequest;
+      readonly installed: number;
+      readonly until: MonoMs;
+    }
+  | { readonly kind: 'log'; readonly slot: Slot; readonly session: number }
+  | {
+      readonly kind: 'copy';
+      readonly slot: Slot;
+      readonly to: NodeName;
+      readonly after: Key | null;
+      readonly installed: number;
+    };
+
+/** What a replica needs of its node: the present moment, the lease, and places to put effects. */
+export interface Context {
+  readonly mono: MonoMs;
+  readonly wall: WallMs;
+  readonly name: NodeName;
+  readonly incarnation: Incarnation;
+  readonly timings: Timings;
+  /** The read lease covers the install with this number now. */
+  leaseCovers(r: Replica): boolean;
+  /** This node's clock agrees with its neighbours' (rule 2.9). */
+  readonly clockTrusted: boolean;
+  /** The store failed: nothing is acknowledged any more. */
+  readonly failed: boolean;
+  linkUp(peer: NodeName): boolean;
+  send(to: NodeName, message: ChainMessage): void;
+  reply(tag: number, reply: Reply): void;
+  fetch(key: Key, then: Fetch & { kind: 'read' | 'write' }): void;
+  readLog(from: Seq, maxBytes: number, then: Fetch & { kind: 'log' }): void;
+  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' }): void;
+  /** Something changed that the coordinator should hear at once. */
+  report(r: Replica): void;
+  /** Something to send or to persist: look at this replica at the next drain. */
+  touch(r: Replica): void;
+  nextInstall(): number;
+  notice(level: Notice['level'], name: string, fields: Record<string, unknown>): void;
+}
+
+const round = (): Round => ({ asked: 0, askedAt: 0, waiting: [], next: [], missing: [], commit: 0 as Seq });
+
+export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Position): Replica {
+  return {
+    slot,
+    assignment: null,
+    installing: null,
+    highest: 0 as ChainVersion,
+    role: 'none',
+    index: -1,
+    installed: 0,
+    log,
+    complete: true,
+    disk: log.end.seq,
+    commit: log.start.seq,
+    before: null,
+    learned: 0 as Seq,
+    passed: origin,
+    promised: origin,
+    dedupe,
+    requests: new Map(),
+    pendingBytes: 0,
+    fetching: new Map(),
+    shaken: false,
+    readable: false,
+    answering: false,
+    answerFrom: 0 as Seq,
+    down: null,
+    up: null,
+    sessions: 0,
+    insync: 0 as Incarnation,
+    joinerDisk: 0 as Seq,
+    joinerCopied: false,
+    copy: null,
+    query: round(),
+    barrier: round(),
+    rounds: 0,
+    tailAskedAt: Number.NEGATIVE_INFINITY,
+    tailMark: 0 as Seq,
+    taken: log.end.seq,
+    dropTo: null,
+    takenCommit: log.start.seq,
+    takenPassed: origin,
+    takenComplete: true,
+    appliedTaken: log.start.seq,
+    appliedDisk: log.start.seq,
+    eraseAt: null,
+    copied: [],
+    copiedDedupe: null,
+    trimWanted: 0 as Seq,
+    flight: null,
+    lost: '',
+    report: 'stale',
+  };
+}
+
+export const isHead = (r: Replica): boolean => r.role === 'member' && r.index === 0;
+export const isTail = (r: Replica): boolean =>
+  r.role === 'member' && r.assignment !== null && r.index === r.assignment.members.length - 1;
+
+/** The next member, or the joiner behind a tail. */
+export function successor(r: Replica): Member | null {
+  if (r.role !== 'member' || r.assignment === null) return null;
+  return r.assignment.members[r.index + 1] ?? r.assignment.joiner;
+}
+
+/** The member before, or the tail for a joiner. */
+export function predecessor(r: Replica): Member | null {
+  if (r.assignment === null || r.role === 'none') return null;
+  const members = r.assignment.members;
+  return (r.role === 'joiner' ? members[members.length - 1] : members[r.index - 1]) ?? null;
+}
+
+/** The member that sent a message under this version, by name AND incarnation (rules 4.3, 4.4). */
+export function sender(r: Replica, from: NodeName, incarnation: Incarnation): Member | null {
+  const a = r.assignment;
+  if (a === null) return null;
+  const m = a.members.find((x) => x.node === from) ?? (a.joiner?.node === from ? a.joiner : null);
+  return m !== undefined && m !== null && m.incarnation === incarnation ? m : null;
+}
+
+/** Everything that this replica and all before it have on disk, in this version (rule 2.4). */
+export function durable(r: Replica): Seq {
+  if (r.index === 0) return r.disk;
+  return r.before === null ? (0 as Seq) : (Math.min(r.disk, r.before) as Seq);
+}

@@ -1,0 +1,254 @@
+/**
+ * Writes at the head (section 2). Every check that can fail is made before an entry is ordered; conditions look at the
+ * newest pending value; a refusal is a strong read; a retry finds its first attempt in the results or in the log.
+ */
+import { type Entry, type EntryKind, makeEntry, type Refusal, readEntry, storesValue } from '../entry.ts';
+import { limits } from '../limits.ts';
+import { failure } from '../replies.ts';
+import type { Condition, WriteRequest } from '../requests.ts';
+import { type MonoMs, origin, type Position, type Seq } from '../words.ts';
+import { take } from './chain.ts';
+import { look } from './dedupe.ts';
+import type { Item, RefusedBy } from './log.ts';
+import { proveRefusal } from './reading.ts';
+import { refusalMessages, resultReply } from './results.ts';
+import { type Context, isHead, type Replica } from './state.ts';
+import { noteRequest } from './waiters.ts';
+
+/** A write that reached this replica as head. Exactly one reply follows, now or when the chain has it on disk. */
+export function write(r: Replica, ctx: Context, tag: number, q: WriteRequest, until: MonoMs): void {
+  if (!admit(r, ctx, tag, q)) return;
+  const pending = r.log.newest.get(q.key);
+  if (pending !== undefined) return order(r, ctx, tag, q, pending.entry, pending, until);
+  // While a read of the key is under way its entries stay in memory, so that the answer can't be overtaken.
+  r.fetching.set(q.key, (r.fetching.get(q.key) ?? 0) + 1);
+  ctx.fetch(q.key, { kind: 'write', slot: r.slot, tag, request: q, installed: r.installed, until });
+}
+
+/** The stored value of the key came back. Anything may have happened meanwhile: every check is made anew. */
+export function onWriteFetched(
+  r: Replica,
+  ctx: Context,
+  tag: number,
+  q: WriteRequest,
+  installed: number,
+  stored: Uint8Array | null | 'corrupt',
+  until: MonoMs,
+): void {
+  const fetching = (r.fetching.get(q.key) ?? 1) - 1;
+  if (fetching === 0) r.fetching.delete(q.key);
+  else r.fetching.set(q.key, fetching);
+  if (r.installed !== installed || !isHead(r))
+    return ctx.reply(
+      tag,
+      failure('NOT_HEAD', 'the chain changed; ask its head', { route: r.installing ?? r.assignment }),
+    );
+  if (!admit(r, ctx, tag, q)) return;
+  const pending = r.log.newest.get(q.key);
+  if (pending !== undefined) return order(r, ctx, tag, q, pending.entry, pending, until);
+  const entry = stored === null || stored === 'corrupt' ? null : readEntry(stored);
+  if (stored === 'corrupt' || (stored !== null && entry === null))
+    return ctx.reply(
+      tag,
+      failure(
+        'CORRUPT',
+        'the stored value of this key fails its checksum at the head; read it from another member',
+      ),
+    );
+  order(r, ctx, tag, q, entry, null, until);
+}
+
+/** Checks that need nothing of the key. True when the write may be ordered; otherwise the caller has its answer. */
+function admit(r: Replica, ctx: Context, tag: number, q: WriteRequest): boolean {
+  const refuse = (f: ReturnType<typeof failure>): false => {
+    ctx.reply(tag, f);
+    return false;
+  };
+  if (ctx.failed)
+    return refuse(
+      failure(
+        'STORE_FAILED',
+        `the store of ${ctx.name} failed; it takes no writes until it is replaced or restarted`,
+      ),
+    );
+  const first = r.requests.get(q.client)?.get(q.number);
+  if (first !== undefined) {
+    // The first attempt is on its way down the chain: wait for that very entry (R9).
+    first.waiters ??= [];
+    first.waiters.push({ kind: 'write', tag, refusal: null });
+    return false;
+  }
+  const known = look(r.dedupe, q.client, q.number, q.slotTime, ctx.timings.dedupeHorizonMs);
+  if (known.kind === 'done') {
+    ctx.reply(tag, resultReply(known.result, r.dedupe.time));
+    return false;
+  }
+  if (known.kind === 'expired')
+    return refuse(
+      failure(
+        'SESSION_EXPIRED',
+        'this request number is older than what the chain remembers: it may have been executed or not',
+        {
+          slotTime: r.dedupe.time,
+          outcome: q.retry ? 'indefinite' : 'definite',
+        },
+      ),
+    );
+  if (!ctx.clockTrusted)
+    return refuse(
+      failure(
+        'CLOCK_SKEW',
+        `the clock of ${ctx.name} is far off its neighbours'; set it right, until then it takes no writes`,
+      ),
+    );
+  if (r.log.end.seq - r.commit >= limits.pendingEntries || r.pendingBytes >= limits.pendingBytes)
+    return refuse(
+      failure('OVERLOADED', 'too many writes of this slot wait for the chain; slow down and try again'),
+    );
+  return true;
+}
+
+/** `newest` is the newest value of the key, pending or stored; `item` is it while it is in memory. */
+function order(
+  r: Replica,
+  ctx: Context,
+  tag: number,
+  q: WriteRequest,
+  newest: Entry | null,
+  item: Item | null,
+  until: MonoMs,
+): void {
+  const present = newest !== null && storesValue(newest) ? newest : null;
+  const effect = decide(q, present);
+  if ('code' in effect) return refuse(r, ctx, tag, q, effect, newest, item, until);
+  append(r, ctx, tag, q, effect.kind, effect.value, null, present);
+}
+
+function append(
+  r: Replica,
+  ctx: Context,
+  tag: number,
+  q: WriteRequest,
+  kind: EntryKind,
+  value: Uint8Array,
+  refusal: Refusal | null,
+  present: Entry | null,
+): void {
+  const version = r.assignment?.version;
+  if (version === undefined) return;
+  const end = r.log.end;
+  const last = r.log.items[r.log.items.length - 1];
+  const lastStamp = Math.max(r.dedupe.time, last === undefined ? 0 : last.entry.stamp);
+  // Stamps never go back (R18).
+  const stamp = Math.max(ctx.wall, lastStamp);
+  const writes = kind === 'put' || kind === 'counter';
+  const replaced: Position = present === null ? origin : { version: present.version, seq: present.seq };
+  const entry = makeEntry({
+    kind,
+    slot: r.slot,
+    version,
+    versionBefore: end.version,
+    seq: (end.seq + 1) as Seq,
+    stamp,
+    client: q.client,
+    number: q.number,
+    floor: q.floor,
+    objectVersion: (present?.objectVersion ?? 0) + (writes ? 1 : 0),
+    created: present?.created ?? (writes ? stamp : 0),
+    replaced,
+    refusal,
+    key: q.key,
+    value,
+  });
+  const item = take(r, ctx, entry);
+  item.waiters = [{ kind: 'write', tag, refusal: null }];
+  noteRequest(r, item);
+}
+
+type EffectOfWrite = { readonly kind: EntryKind; readonly value: Uint8Array } | RefusedBy;
+
+const noBytes = new Uint8Array(0);
+const counterMax = 2n ** 63n - 1n;
+const counterMin = -(2n ** 63n);
+
+/** What the write does to a key whose present value is `present`. Pure; the whole meaning of the operations. */
+function decide(q: WriteRequest, present: Entry | null): EffectOfWrite {
+  for (const c of q.conditions) {
+    if (!holds(c, present)) return { code: 'CONDITION_FAILED', message: conditionMessage(c, present) };
+  }
+  if (q.op === 'put') return { kind: 'put', value: q.value };
+  if (q.op === 'delete') return { kind: 'delete', value: noBytes };
+  const now = present === null ? 0n : parseCounter(present.value);
+  if (now === null) return { code: 'NOT_A_COUNTER', message: refusalMessages.NOT_A_COUNTER };
+  const sum = now + q.delta;
+  if (sum > counterMax || sum < counterMin)
+    return { code: 'COUNTER_OVERFLOW', message: refusalMessages.COUNTER_OVERFLOW };
+  return { kind: 'counter', value: new TextEncoder().encode(sum.toString()) };
+}
+
+function parseCounter(value: Uint8Array): bigint | null {
+  if (value.length === 0 || value.length > 20) return null;
+  const text = new TextDecoder('latin1').decode(value);
+  if (!/^-?(0|[1-9][0-9]*)$/.test(text)) return null;
+  const n = BigInt(text);
+  return n > counterMax || n < counterMin ? null : n;
+}
+
+function fieldOf(c: Condition, present: Entry | null): number {
+  if (present === null) return 0;
+  switch (c.field) {
+    case 'exists':
+      return 1;
+    case 'version':
+      return present.objectVersion;
+    case 'revision':
+      return present.seq;
+    case 'updated':
+      return present.stamp;
+  }
+}
+
+function holds(c: Condition, present: Entry | null): boolean {
+  const actual = fieldOf(c, present);
+  switch (c.operator) {
+    case 'eq':
+      return actual === c.value;
+    case 'ne':
+      return actual !== c.value;
+    case 'lt':
+      return actual < c.value;
+    case 'le':
+      return actual <= c.value;
+    case 'gt':
+      return actual > c.value;
+    case 'ge':
+      return actual >= c.value;
+  }
+}
+
+const conditionMessage = (c: Condition, present: Entry | null): string =>
+  `condition ${c.field} ${c.operator} ${c.value} does not hold: ${present === null ? 'the key is absent' : `${c.field} is ${fieldOf(c, present)}`}`;
+
+/**
+ * A refusal reveals state. A retry's is logged, so that no earlier attempt can still take effect (R17). One that
+ * depends on a pending entry waits for that entry (P38). Any other is a strong read and needs its proof (R8).
+ */
+function refuse(
+  r: Replica,
+  ctx: Context,
+  tag: number,
+  q: WriteRequest,
+  by: RefusedBy,
+  newest: Entry | null,
+  item: Item | null,
+  until: MonoMs,
+): void {
+  const present = newest !== null && storesValue(newest) ? newest : null;
+  if (q.retry) return append(r, ctx, tag, q, 'refused', noBytes, by.code, present);
+  if (item !== null && item.entry.seq > r.commit) {
+    item.waiters ??= [];
+    item.waiters.push({ kind: 'refusal', tag, refusal: by });
+    return;
+  }
+  proveRefusal(r, ctx, { kind: 'refusal', tag, refusal: by, seen: newest, until });
+}

@@ -1,0 +1,59 @@
+/** Durations of the protocol in milliseconds. Relations between them are checked by `checkTimings`. */
+export interface Timings {
+  /** A node's heartbeat to the leading coordinator. */
+  readonly heartbeatMs: number;
+  /** Read lease granted with each heartbeat answer. */
+  readonly readLeaseMs: number;
+  /** Silence after which a node is suspect. */
+  readonly suspectMs: number;
+  /** Silence after which a node is dead. */
+  readonly deadMs: number;
+  /** Leadership of a coordinator. */
+  readonly coordinatorLeaseMs: number;
+  readonly coordinatorRenewMs: number;
+  /** Bound on the error of a clock's rate, as a fraction. */
+  readonly clockRate: number;
+  /** Beacon of a link with something uncommitted, and the retry of a handshake. */
+  readonly beaconMs: number;
+  /** How long results of writes are kept against retries, counted in stamps inside entries. */
+  readonly dedupeHorizonMs: number;
+}
+
+export const defaultTimings: Timings = {
+  heartbeatMs: 200,
+  readLeaseMs: 1000,
+  suspectMs: 600,
+  deadMs: 1200,
+  coordinatorLeaseMs: 3000,
+  coordinatorRenewMs: 1000,
+  clockRate: 0.05,
+  beaconMs: 50,
+  dedupeHorizonMs: 900_000,
+};
+
+/** What the holder of a lease may count on, from the moment it SENT its request. */
+export const leaseHeldMs = (leaseMs: number, rate: number): number => leaseMs * (1 - rate);
+/** How long the granter must treat a lease as alive, from the moment it RECEIVED the request. */
+export const leaseGrantedMs = (leaseMs: number, rate: number): number => leaseMs * (1 + rate);
+
+/** Sentences for every relation that does not hold; empty when the timings are sound. */
+export function checkTimings(t: Timings): string[] {
+  const problems: string[] = [];
+  const must = (holds: boolean, sentence: string): void => {
+    if (!holds) problems.push(sentence);
+  };
+  must(t.heartbeatMs > 0, 'heartbeatMs must be above 0');
+  must(
+    t.heartbeatMs * 2 <= t.readLeaseMs,
+    'readLeaseMs must be at least twice heartbeatMs, or leases lapse between heartbeats',
+  );
+  must(t.heartbeatMs < t.suspectMs, 'suspectMs must be above heartbeatMs');
+  must(t.suspectMs < t.deadMs, 'deadMs must be above suspectMs');
+  must(
+    t.coordinatorRenewMs * 2 <= t.coordinatorLeaseMs,
+    'coordinatorLeaseMs must be at least twice coordinatorRenewMs',
+  );
+  must(t.clockRate >= 0 && t.clockRate < 0.5, 'clockRate must be in 0..0.5');
+  must(t.dedupeHorizonMs >= 10_000, 'dedupeHorizonMs must be at least 10 s');
+  return problems;
+}
