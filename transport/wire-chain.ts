@@ -1,0 +1,260 @@
+/** Messages along the chain. Append and Commit, which every write causes, have code of their own; tables do the rest. */
+import {
+  bool,
+  bytesList,
+  bytesOrNull,
+  type Codec,
+  fixed64,
+  latin1OrNull,
+  message,
+  nested,
+  nestedList,
+  nestedOrNull,
+  text,
+  uint,
+  uint32,
+} from '../proto/fields.ts';
+import type { Reader } from '../proto/reader.ts';
+import type { Writer } from '../proto/writer.ts';
+import type {
+  Agree,
+  Append,
+  Barrier,
+  BarrierAnswer,
+  Broken,
+  Clock,
+  Commit,
+  CopyChunk,
+  CopyRequest,
+  Offer,
+  Ready,
+  Run,
+  TailAnswer,
+  TailQuery,
+} from '../protocol/messages.ts';
+import { type ChainVersion, origin, type Slot } from '../protocol/words.ts';
+import { closeKind, openKind, position, positionRoom, putPosition, takePosition } from './wire-parts.ts';
+
+/** Slot, version and session with their tags. */
+const headRoom = 27;
+const noEntries: readonly Uint8Array[] = Object.freeze([]);
+
+function writeHead(w: Writer, slot: number, version: number, session: number): void {
+  if (slot !== 0) {
+    w.uint(0x08);
+    w.uint(slot);
+  }
+  w.uint(0x10);
+  w.uint(version);
+  if (session !== 0) {
+    w.uint(0x18);
+    w.uint(session);
+  }
+}
+
+export function writeAppend(w: Writer, number: number, m: Append): void {
+  let bound = headRoom + 3 * positionRoom;
+  for (const entry of m.entries) bound += entry.length + 5;
+  const start = openKind(w, number, bound);
+  writeHead(w, m.slot, m.version, m.session);
+  for (const entry of m.entries) {
+    w.uint(0x22);
+    w.bytesField(entry);
+  }
+  putPosition(w, 0x2a, m.end);
+  putPosition(w, 0x32, m.durable);
+  putPosition(w, 0x3a, m.commit);
+  closeKind(w, start, bound);
+}
+
+export function readAppend(r: Reader): Append {
+  let slot = 0;
+  let version = 0;
+  let session = 0;
+  let entries: Uint8Array[] | null = null;
+  let end = origin;
+  let durable = origin;
+  let commit = origin;
+  while (r.at < r.end) {
+    const tag = r.uint();
+    switch (tag) {
+      case 0x08:
+        slot = r.uint32();
+        break;
+      case 0x10:
+        version = r.uint();
+        break;
+      case 0x18:
+        session = r.uint();
+        break;
+      case 0x22:
+        entries ??= [];
+        entries.push(r.bytesField());
+        break;
+      case 0x2a:
+        end = takePosition(r);
+        break;
+      case 0x32:
+        durable = takePosition(r);
+        break;
+      case 0x3a:
+        commit = takePosition(r);
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return {
+    kind: 'append',
+    slot: slot as Slot,
+    version: version as ChainVersion,
+    session,
+    entries: entries ?? noEntries,
+    end,
+    durable,
+    commit,
+  };
+}
+
+export function writeCommit(w: Writer, number: number, m: Commit): void {
+  const bound = headRoom + 2 * positionRoom + 2;
+  const start = openKind(w, number, bound);
+  writeHead(w, m.slot, m.version, m.session);
+  putPosition(w, 0x22, m.commit);
+  putPosition(w, 0x2a, m.durable);
+  if (m.copied) {
+    w.uint(0x30);
+    w.uint(1);
+  }
+  closeKind(w, start, bound);
+}
+
+export function readCommit(r: Reader): Commit {
+  let slot = 0;
+  let version = 0;
+  let session = 0;
+  let commit = origin;
+  let durable = origin;
+  let copied = false;
+  while (r.at < r.end) {
+    const tag = r.uint();
+    switch (tag) {
+      case 0x08:
+        slot = r.uint32();
+        break;
+      case 0x10:
+        version = r.uint();
+        break;
+      case 0x18:
+        session = r.uint();
+        break;
+      case 0x22:
+        commit = takePosition(r);
+        break;
+      case 0x2a:
+        durable = takePosition(r);
+        break;
+      case 0x30:
+        copied = r.bool();
+        break;
+      default:
+        r.skip(tag);
+    }
+  }
+  return {
+    kind: 'commit',
+    slot: slot as Slot,
+    version: version as ChainVersion,
+    session,
+    commit,
+    durable,
+    copied,
+  };
+}
+
+const run = message<Run>('Run', { version: uint(1), first: uint(2) });
+
+export const offer: Codec<Offer> = message<Offer>(
+  'Offer',
+  {
+    slot: uint32(1),
+    version: uint(2),
+    session: uint(3),
+    start: nested(4, position),
+    runs: nestedList(5, run),
+    end: nested(6, position),
+    commit: nested(7, position),
+  },
+  { kind: 'offer' },
+);
+
+export const ready: Codec<Ready> = message<Ready>(
+  'Ready',
+  { slot: uint32(1), version: uint(2) },
+  { kind: 'ready' },
+);
+
+export const agree: Codec<Agree> = message<Agree>(
+  'Agree',
+  {
+    slot: uint32(1),
+    version: uint(2),
+    session: uint(3),
+    common: nested(4, position),
+    snapshot: bool(5),
+    promised: nested(6, position),
+  },
+  { kind: 'agree' },
+);
+
+export const broken: Codec<Broken> = message<Broken>(
+  'Broken',
+  { slot: uint32(1), version: uint(2), session: uint(3), why: text(4) },
+  { kind: 'broken' },
+);
+
+export const tailQuery: Codec<TailQuery> = message<TailQuery>(
+  'TailQuery',
+  { slot: uint32(1), version: uint(2), round: uint(3) },
+  { kind: 'tailQuery' },
+);
+
+export const tailAnswer: Codec<TailAnswer> = message<TailAnswer>(
+  'TailAnswer',
+  { slot: uint32(1), version: uint(2), round: uint(3), commit: nestedOrNull(4, position) },
+  { kind: 'tailAnswer' },
+);
+
+export const barrier: Codec<Barrier> = message<Barrier>(
+  'Barrier',
+  { slot: uint32(1), version: uint(2), round: uint(3) },
+  { kind: 'barrier' },
+);
+
+export const barrierAnswer: Codec<BarrierAnswer> = message<BarrierAnswer>(
+  'BarrierAnswer',
+  { slot: uint32(1), version: uint(2), round: uint(3), holds: bool(4), commit: nestedOrNull(5, position) },
+  { kind: 'barrierAnswer' },
+);
+
+export const copyRequest: Codec<CopyRequest> = message<CopyRequest>(
+  'CopyRequest',
+  { slot: uint32(1), version: uint(2), after: latin1OrNull(3) },
+  { kind: 'copyRequest' },
+);
+
+export const copyChunk: Codec<CopyChunk> = message<CopyChunk>(
+  'CopyChunk',
+  {
+    slot: uint32(1),
+    version: uint(2),
+    after: latin1OrNull(3),
+    next: latin1OrNull(4),
+    at: nested(5, position),
+    values: bytesList(6),
+    dedupe: bytesOrNull(7),
+  },
+  { kind: 'copyChunk' },
+);
+
+export const clock: Codec<Clock> = message<Clock>('Clock', { wall: fixed64(1) }, { kind: 'clock' });

@@ -1,0 +1,116 @@
+/** What several messages contain: positions, assignments, conditions. */
+import {
+  bool,
+  type Codec,
+  fixed64,
+  message,
+  nestedList,
+  nestedOrNull,
+  signed64,
+  text,
+  uint,
+  uint32,
+  word,
+} from '../proto/fields.ts';
+import type { Reader } from '../proto/reader.ts';
+import { lengthWidth, type Writer } from '../proto/writer.ts';
+import type { Condition, Seen } from '../protocol/requests.ts';
+import {
+  type Assignment,
+  type ChainVersion,
+  type Member,
+  origin,
+  type Position,
+  type Seq,
+} from '../protocol/words.ts';
+import { conditionFields, conditionOperators } from './wire-words.ts';
+
+/** Tag of `Frame.messages`. */
+export const messagesTag = 0x12;
+
+/**
+ * Begins a message of a frame, of a kind whose number is below 16 and whose body takes at most `bound` bytes; reserves room
+ * for all of it. Returns the start of the body, for `closeKind`.
+ */
+export function openKind(w: Writer, number: number, bound: number): number {
+  w.reserve(bound + 16);
+  w.uint(messagesTag);
+  w.open(bound + 5);
+  w.uint(number * 8 + 2);
+  return w.open(bound);
+}
+
+export function closeKind(w: Writer, start: number, bound: number): void {
+  w.close(start, bound);
+  w.close(start - lengthWidth(bound) - 1, bound + 5);
+}
+
+/** Bytes that a position with its length and tag takes at most. */
+export const positionRoom = 22;
+
+export const position: Codec<Position> = {
+  name: 'Position',
+  empty: origin,
+  write(w, value) {
+    w.reserve(positionRoom);
+    writePosition(w, value);
+  },
+  read: readPosition,
+};
+
+function writePosition(w: Writer, value: Position): void {
+  if (value.version !== 0) {
+    w.uint(0x08);
+    w.uint(value.version);
+  }
+  if (value.seq !== 0) {
+    w.uint(0x10);
+    w.uint(value.seq);
+  }
+}
+
+function readPosition(r: Reader): Position {
+  let version = 0;
+  let seq = 0;
+  while (r.at < r.end) {
+    const tag = r.uint();
+    if (tag === 0x08) version = r.uint();
+    else if (tag === 0x10) seq = r.uint();
+    else r.skip(tag);
+  }
+  return { version: version as ChainVersion, seq: seq as Seq };
+}
+
+/** Tag, length and position, into room that is reserved. */
+export function putPosition(w: Writer, tag: number, value: Position): void {
+  w.uint(tag);
+  const start = w.open(positionRoom);
+  writePosition(w, value);
+  w.close(start, positionRoom);
+}
+
+/** Length and position, the tag was read. */
+export function takePosition(r: Reader): Position {
+  const outer = r.enter();
+  const value = readPosition(r);
+  r.leave(outer);
+  return value;
+}
+
+const member = message<Member>('Member', { node: text(1), incarnation: fixed64(2), address: text(3) });
+
+export const assignment = message<Assignment>('Assignment', {
+  slot: uint32(1),
+  version: uint(2),
+  members: nestedList(3, member),
+  joiner: nestedOrNull(4, member),
+  drop: bool(5),
+});
+
+export const condition = message<Condition>('Condition', {
+  field: word(1, conditionFields),
+  operator: word(2, conditionOperators),
+  value: signed64(3),
+});
+
+export const seen = message<Seen>('Seen', { position: nestedOrNull(1, position), objectVersion: uint(2) });
