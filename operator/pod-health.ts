@@ -34,27 +34,27 @@ export function isNotRunning(pod: Pod): boolean {
   return !(pod.status?.containerStatuses ?? []).some(({ state }) => state?.running !== undefined);
 }
 
-/** Why the pod cannot run, in Kubernetes' words; `undefined` while it may only need time. */
+/** Why the pod cannot run, in words that stay the same while it tries; `undefined` while it may only need time. */
 export function whyBroken(pod: Pod): string | undefined {
   for (const { state } of pod.status?.containerStatuses ?? []) {
-    const { reason = '', message = '' } = state?.waiting ?? {};
-    if (brokenReasons.has(reason)) return message === '' ? reason : `${reason}: ${message}`;
+    const why = brokenReasons.get(state?.waiting?.reason ?? '');
+    if (why !== undefined) return why;
   }
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-  if (scheduled?.status === 'False')
-    return `${scheduled.reason ?? 'Unschedulable'}: ${scheduled.message ?? ''}`;
+  if (scheduled?.status === 'False') return `no machine takes it (${scheduled.message ?? 'no reason given'})`;
   return undefined;
 }
 
-const brokenReasons = new Set([
-  'CrashLoopBackOff',
-  'CreateContainerConfigError',
-  'CreateContainerError',
-  'ErrImageNeverPull',
-  'ErrImagePull',
-  'ImagePullBackOff',
-  'InvalidImageName',
-  'RunContainerError',
+/** Kubernetes alternates between some of these, and puts waits into their messages. */
+const brokenReasons = new Map([
+  ['CrashLoopBackOff', 'its container ends again and again; see its log'],
+  ['RunContainerError', 'its container cannot be started'],
+  ['CreateContainerConfigError', 'its container refers to something that does not exist'],
+  ['CreateContainerError', 'its container cannot be created'],
+  ['ErrImageNeverPull', 'its image is not on the machine and must not be pulled'],
+  ['ErrImagePull', 'its image cannot be pulled'],
+  ['ImagePullBackOff', 'its image cannot be pulled'],
+  ['InvalidImageName', 'its image name is invalid'],
 ]);
 
 function readyCondition(pod: Pod) {
