@@ -99,7 +99,12 @@ export interface StoreStats {
   /** Why it failed; '' while it did not. */
   readonly reason: string;
   readonly slots: number;
-  readonly log: { readonly records: number; readonly bytes: number; readonly first: number; readonly last: number };
+  readonly log: {
+    readonly records: number;
+    readonly bytes: number;
+    readonly first: number;
+    readonly last: number;
+  };
   readonly writes: {
     readonly batches: number;
     readonly bytes: number;

@@ -1,0 +1,56 @@
+/**
+ * The keys of the LevelDB of a store. Numbers in keys are big-endian, so that key order is their order:
+ *   log/  u64 record number
+ *   meta/ one word, for a slot followed by / and five digits
+ *   val/  u16 slot, u32 generation, key bytes
+ * A slot's generation counts its erasures: erasing is one small write, the old values go later.
+ */
+import type { Key, Slot } from '../../protocol/words.ts';
+
+const valuePrefixBytes = 10;
+/** Where the key itself begins in a value's database key. */
+export const valueKeyOffset = valuePrefixBytes;
+
+export function logKey(record: number): Buffer {
+  const b = Buffer.allocUnsafe(12);
+  b.write('log/', 0, 'latin1');
+  b.writeBigUInt64BE(BigInt(record), 4);
+  return b;
+}
+
+export const logRecordOf = (key: Buffer): number => Number(key.readBigUInt64BE(4));
+
+/** After every log record. */
+export const logEnd = Buffer.from('log0');
+
+export function valueKey(slot: Slot, generation: number, key: Key): Buffer {
+  const b = Buffer.allocUnsafe(valuePrefixBytes + key.length);
+  writePrefix(b, slot, generation);
+  b.write(key, valuePrefixBytes, 'latin1');
+  return b;
+}
+
+/** Before every value of this generation of the slot, and after every one of the generations before. */
+export function generationStart(slot: number, generation: number): Buffer {
+  const b = Buffer.allocUnsafe(valuePrefixBytes);
+  writePrefix(b, slot, generation);
+  return b;
+}
+
+function writePrefix(b: Buffer, slot: number, generation: number): void {
+  b.write('val/', 0, 'latin1');
+  b.writeUInt16BE(slot, 4);
+  b.writeUInt32BE(generation, 6);
+}
+
+/** `store`: the store's id. `identity`: what the process was registered as. The others are said in meta.ts. */
+export type MetaWord = 'store' | 'identity' | 'machine' | 'synced' | 'log-start';
+/** `assignment`: of a slot. `base`: what its log begins after. `marks`: those whose log record was deleted. */
+export type SlotMetaWord = 'assignment' | 'base' | 'marks';
+
+export const metaKey = (word: MetaWord): Buffer => Buffer.from(`meta/${word}`);
+export const slotMetaKey = (word: SlotMetaWord, slot: Slot): Buffer =>
+  Buffer.from(`meta/${word}/${String(slot).padStart(5, '0')}`);
+
+export const metaStart = Buffer.from('meta/');
+export const metaEnd = Buffer.from('meta0');

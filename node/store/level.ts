@@ -1,0 +1,405 @@
+/** The store on LevelDB while it serves. `open.ts` makes one from a folder. */
+import type { ClassicLevel } from 'classic-level';
+import { type Entry, entryFault, entryHeaderBytes } from '../../protocol/entry.ts';
+import { invariant } from '../../protocol/errors.ts';
+import type { Batch, Scanned } from '../../protocol/persist.ts';
+import type { Key, Seq, Slot } from '../../protocol/words.ts';
+import { Changes, type Operation, putMachine, putMarks, putMeta } from './changes.ts';
+import { generationStart, logKey, metaKey, valueKey, valueKeyOffset } from './keys.ts';
+import type { Ledger } from './ledger.ts';
+import { encodeNumber } from './meta.ts';
+import { encodeRecord, readRecord } from './record.ts';
+import type { Run } from './slot-log.ts';
+import type { SlotState, SlotTable } from './slots.ts';
+import { levelStats, WriteClock } from './stats.ts';
+import {
+  type Durability,
+  type Found,
+  type LogTop,
+  type Store,
+  StoreError,
+  type StoreState,
+  type StoreStats,
+} from './store.ts';
+import { syncLogFiles } from './sync-point.ts';
+
+export type Database = ClassicLevel<Buffer, Uint8Array>;
+
+/** What the store takes from its surroundings. */
+export interface World {
+  /** ms since 1970; the age of log records. */
+  readonly wallMs: () => number;
+  /** ms of a monotonic clock; how long writes take. */
+  readonly monoMs: () => number;
+  /** The operating system's boot id; null where it has none. */
+  readonly machineBoot: string | null;
+}
+
+export interface Parts {
+  readonly database: Database;
+  /** For messages. */
+  readonly folder: string;
+  readonly slots: SlotTable;
+  readonly ledger: Ledger;
+  readonly durability: Durability;
+  /** How often records written without a sync are synced, under `os`. */
+  readonly syncEveryMs: number;
+  readonly world: World;
+}
+
+const readAheadRecords = 64;
+const sweepKeys = 1000;
+
+export class LevelStore implements Store {
+  state: StoreState = 'serving';
+  #reason = '';
+  readonly #database: Database;
+  readonly #folder: string;
+  readonly #slots: SlotTable;
+  readonly #ledger: Ledger;
+  readonly #durability: Durability;
+  readonly #world: World;
+  readonly #clock: WriteClock;
+  readonly #syncTimer: NodeJS.Timeout | undefined;
+  /** The batch under way; resolves when it ended, well or not. */
+  #writing: Promise<void> | null = null;
+  /** Newest log record that is durable at the configured level, and newest one that a power cut can't take. */
+  #written: number;
+  #synced: number;
+  #syncing: Promise<void> | null = null;
+  readonly #sweeps = new Set<Promise<void>>();
+  #corruptReads = 0;
+  #closed: Promise<void> | null = null;
+
+  /** What `parts` describe is on disk, synced. */
+  constructor(parts: Parts) {
+    this.#database = parts.database;
+    this.#folder = parts.folder;
+    this.#slots = parts.slots;
+    this.#ledger = parts.ledger;
+    this.#durability = parts.durability;
+    this.#world = parts.world;
+    this.#clock = new WriteClock(parts.world.monoMs);
+    this.#written = parts.ledger.last;
+    this.#synced = parts.ledger.last;
+    if (this.#durability === 'os') {
+      this.#syncTimer = setInterval(() => void this.#syncPoint(), parts.syncEveryMs);
+      this.#syncTimer.unref();
+    }
+    for (const state of this.#slots.values()) if (state.generation > 0) this.#sweep(state);
+  }
+
+  async write(batch: Batch): Promise<void> {
+    this.#assertServing();
+    invariant(this.#writing === null, 'one batch is written at a time', { batch: batch.id });
+    const ended = Promise.withResolvers<void>();
+    this.#writing = ended.promise;
+    try {
+      await this.#write(batch);
+    } catch (error) {
+      throw this.#fail('a write failed', error);
+    } finally {
+      this.#writing = null;
+      ended.resolve();
+    }
+    // Something else failed meanwhile: nothing is acknowledged any more.
+    if (this.state === 'failed') throw this.#fail('', undefined);
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    const number = this.#ledger.last + 1;
+    const changes = new Changes(this.#slots, number, batch);
+    const operations = changes.operations();
+    if (changes.settled) operations.push(putMachine(this.#slots, this.#world.machineBoot, this.#lossy));
+    if (changes.freesLog || number % 64 === 0) this.#trimLog(operations);
+    const head = { number, stampMs: this.#world.wallMs(), synced: !this.#lossy };
+    const record = encodeRecord(head, batch.items);
+    operations.push({ type: 'put', key: logKey(number), value: record });
+    this.#ledger.add(record.length, head.stampMs);
+    this.#clock.begin();
+    await this.#database.batch(operations, { sync: head.synced });
+    this.#clock.end(
+      operations.reduce((sum, o) => sum + o.key.length + (o.type === 'put' ? o.value.length : 0), 0),
+    );
+    this.#written = number;
+    if (head.synced) this.#synced = number;
+    for (const state of changes.erased) this.#sweep(state);
+  }
+
+  get #lossy(): boolean {
+    return this.#durability === 'os';
+  }
+
+  /**
+   * Deletes whole log records in front of the oldest that is needed; marks that only they hold move out of the log.
+   * What a power cut could bring back or tear is needed: a gap must stay visible (P61).
+   */
+  #trimLog(operations: Operation[]): void {
+    let needed = this.#synced + 1;
+    for (const state of this.#slots.values()) needed = Math.min(needed, state.log.oldestRecord);
+    const { first, count } = this.#ledger.slab(needed);
+    if (count === 0) return;
+    this.#ledger.remove(count);
+    for (let i = 0; i < count; i++) operations.push({ type: 'del', key: logKey(first + i) });
+    for (const state of this.#slots.values()) {
+      if (state.marksRecord === 0 || state.marksRecord >= this.#ledger.first) continue;
+      state.marksRecord = 0;
+      operations.push(putMarks(state));
+    }
+    operations.push(putMeta(metaKey('log-start'), encodeNumber(this.#ledger.first)));
+  }
+
+  get(slot: Slot, key: Key): Found {
+    this.#assertOpen();
+    const at = this.#valueKey(slot, key);
+    if (at === null) return null;
+    try {
+      return this.#verified(at, slot, this.#database.getSync(at));
+    } catch {
+      return this.#corrupt();
+    }
+  }
+
+  async getAsync(slot: Slot, key: Key): Promise<Found> {
+    this.#assertOpen();
+    const at = this.#valueKey(slot, key);
+    if (at === null) return null;
+    try {
+      return this.#verified(at, slot, await this.#database.get(at));
+    } catch {
+      this.#assertOpen();
+      return this.#corrupt();
+    }
+  }
+
+  #valueKey(slot: Slot, key: Key): Buffer | null {
+    const state = this.#slots.get(slot);
+    return state === undefined ? null : valueKey(slot, state.generation, key);
+  }
+
+  #verified(at: Buffer, slot: Slot, value: Uint8Array | undefined): Found {
+    if (value === undefined) return null;
+    return isValueOf(at, slot, value) ? value : this.#corrupt();
+  }
+
+  #corrupt(): 'corrupt' {
+    this.#corruptReads++;
+    return 'corrupt';
+  }
+
+  async scan(slot: Slot, after: Key | null, maxBytes: number): Promise<Scanned | 'corrupt'> {
+    this.#assertOpen();
+    const state = this.#slots.get(slot);
+    if (state === undefined) return { values: [], next: null };
+    const { generation } = state;
+    const from =
+      after === null ? { gte: generationStart(slot, generation) } : { gt: valueKey(slot, generation, after) };
+    const iterator = this.#database.iterator({
+      ...from,
+      lt: generationStart(slot, generation + 1),
+      fillCache: false,
+    });
+    const values: Uint8Array[] = [];
+    let bytes = 0;
+    try {
+      for await (const [at, value] of iterator) {
+        if (!isValueOf(at, slot, value)) return this.#corrupt();
+        values.push(value);
+        bytes += value.length;
+        if (bytes >= maxBytes) return { values, next: at.toString('latin1', valueKeyOffset) as Key };
+      }
+    } catch {
+      this.#assertOpen();
+      return this.#corrupt();
+    } finally {
+      await iterator.close();
+    }
+    return { values, next: null };
+  }
+
+  async readLog(slot: Slot, from: Seq, maxBytes: number): Promise<Entry[]> {
+    this.#assertOpen();
+    const entries: Entry[] = [];
+    const state = this.#slots.get(slot);
+    if (state === undefined) return entries;
+    const runs = this.#runsOf(state, from, maxBytes);
+    const records = await this.#readRecords(runs);
+    let bytes = 0;
+    for (const [i, run] of runs.entries()) {
+      const record = records[i];
+      // Trimmed meanwhile: what follows would leave a gap.
+      if (record === undefined && run.record < this.#ledger.first) return [];
+      for (const e of this.#survivors(slot, run.record, record)) {
+        if (e.seq < run.first || e.seq > run.last) continue;
+        if (bytes >= maxBytes) return entries;
+        entries.push(e);
+        bytes += e.bytes.length;
+      }
+    }
+    return entries;
+  }
+
+  /** Durable runs from `from` on, as many as may hold `maxBytes`; as they are now, whatever is dropped later. */
+  #runsOf(state: SlotState, from: Seq, maxBytes: number): Run[] {
+    const runs: Run[] = [];
+    let bytes = 0;
+    for (const run of state.log.runsFrom(from)) {
+      if (run.record > this.#written || bytes >= maxBytes || runs.length === readAheadRecords) break;
+      runs.push(run);
+      bytes += this.#ledger.sizeOf(run.record);
+    }
+    return runs;
+  }
+
+  async #readRecords(runs: readonly Run[]): Promise<(Uint8Array | undefined)[]> {
+    try {
+      return await this.#database.getMany(runs.map((run) => logKey(run.record)));
+    } catch (error) {
+      this.#assertOpen();
+      throw this.#fail('the log could not be read', error);
+    }
+  }
+
+  /** The slot's entries that a record adds to its log, after the drops in the same record. */
+  #survivors(slot: Slot, number: number, bytes: Uint8Array | undefined): Entry[] {
+    const record = bytes === undefined ? 'missing' : readRecord(asBuffer(bytes), number, slot);
+    if (typeof record === 'string')
+      throw this.#fail(`log record ${number} is damaged (${record})`, undefined, 'STORE_CORRUPT');
+    let entries: Entry[] = [];
+    for (const item of record.items) {
+      if (item.kind === 'append') entries.push(...item.entries);
+      else if (item.kind === 'drop') entries = entries.filter((e) => e.seq <= item.to);
+      else if (item.kind === 'erase') entries = [];
+    }
+    return entries;
+  }
+
+  oldestLog(): LogTop[] {
+    const record = this.#ledger.unwanted(this.#world.wallMs());
+    const tops: LogTop[] = [];
+    if (record === 0) return tops;
+    for (const { slot, log } of this.#slots.values()) {
+      const { seq } = log.endAt(Math.min(record, this.#written));
+      if (seq > log.start.seq) tops.push({ slot, seq });
+    }
+    return tops;
+  }
+
+  stats(): StoreStats {
+    const { first, last, count, bytes } = this.#ledger;
+    return {
+      state: this.state,
+      reason: this.#reason,
+      slots: this.#slots.size,
+      log: { records: count, bytes, first, last },
+      writes: this.#clock.stats(),
+      corruptReads: this.#corruptReads,
+      levels: this.#database.status === 'open' ? levelStats(this.#database.getProperty('leveldb.stats')) : [],
+    };
+  }
+
+  /** Deletes what was erased; a process that ends before goes on when it opens the store again. */
+  #sweep(state: SlotState): void {
+    const sweep = this.#sweepValues(state.slot, state.generation).catch((error: unknown) => {
+      if (this.state !== 'closed') this.#fail('deleting erased values failed', error);
+    });
+    this.#sweeps.add(sweep);
+    void sweep.then(() => this.#sweeps.delete(sweep));
+  }
+
+  async #sweepValues(slot: Slot, generation: number): Promise<void> {
+    const range = { gte: generationStart(slot, 0), lt: generationStart(slot, generation) };
+    const iterator = this.#database.keys({ ...range, fillCache: false });
+    try {
+      for (;;) {
+        const keys = await iterator.nextv(sweepKeys);
+        if (keys.length === 0 || this.state !== 'serving') return;
+        await this.#database.batch(keys.map((key) => ({ type: 'del', key })));
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  /** Under `os`: brings all that was written so far to the disk, then says so. Never rejects; a failure latches. */
+  #syncPoint(): Promise<void> {
+    this.#syncing ??= this.#sync().finally(() => {
+      this.#syncing = null;
+    });
+    return this.#syncing;
+  }
+
+  async #sync(): Promise<void> {
+    const upTo = this.#written;
+    if (this.state === 'failed' || upTo === this.#synced) return;
+    try {
+      await syncLogFiles(this.#database.location);
+      const { key, value } = putMeta(metaKey('synced'), encodeNumber(upTo));
+      await this.#database.put(key, value, { sync: true });
+      this.#synced = Math.max(this.#synced, upTo);
+    } catch (error) {
+      this.#fail('a sync failed', error);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#syncTimer);
+    const failed = this.state === 'failed';
+    this.state = 'closed';
+    await this.#writing;
+    await this.#syncing;
+    await Promise.all(this.#sweeps);
+    if (!failed && this.#lossy && this.#reason === '') await this.#closeSynced();
+    await this.#database.close();
+  }
+
+  /** After an orderly end nothing is unproven, whatever happens to the machine. */
+  async #closeSynced(): Promise<void> {
+    await this.#sync();
+    if (this.#synced !== this.#written) return;
+    const { key, value } = putMachine(this.#slots, this.#world.machineBoot, false);
+    await this.#database.put(key, value, { sync: true });
+  }
+
+  #fail(what: string, cause: unknown, code: 'STORE_FAILED' | 'STORE_CORRUPT' = 'STORE_FAILED'): StoreError {
+    if (this.#reason === '') this.#reason = cause instanceof Error ? `${what}: ${cause.message}` : what;
+    if (this.state === 'serving') this.state = 'failed';
+    const next =
+      code === 'STORE_CORRUPT'
+        ? 'it must come back blank and be copied from its chains.'
+        : 'it takes no more writes; stop the process, look at the disk, and start it again.';
+    return new StoreError(code, `store ${this.#folder}: ${this.#reason}; ${next}`, cause);
+  }
+
+  #assertServing(): void {
+    if (this.state === 'failed') throw this.#fail('', undefined);
+    this.#assertOpen();
+  }
+
+  #assertOpen(): void {
+    if (this.state === 'closed') throw new StoreError('STORE_CLOSED', `store ${this.#folder} is closed`);
+  }
+}
+
+/** Whether `value`, found at database key `at`, is a whole entry that stores a value of that slot and key. */
+function isValueOf(at: Buffer, slot: Slot, value: Uint8Array): boolean {
+  if (entryFault(value) !== null) return false;
+  const b = asBuffer(value);
+  const keyBytes = at.length - valueKeyOffset;
+  const kind = b[9];
+  return (
+    (kind === 1 || kind === 3) &&
+    b.readUInt16LE(12) === slot &&
+    b.readUInt16LE(10) === keyBytes &&
+    b.compare(at, valueKeyOffset, at.length, entryHeaderBytes, entryHeaderBytes + keyBytes) === 0
+  );
+}
+
+export function asBuffer(b: Uint8Array): Buffer {
+  return b instanceof Buffer ? b : Buffer.from(b.buffer, b.byteOffset, b.byteLength);
+}
