@@ -9,6 +9,7 @@ import type { KeyHistory } from './prepare.ts';
 export class UnknownWrites {
   readonly #puts = new Map<string, WriteRecord[]>();
   readonly #adds: WriteRecord[] = [];
+  readonly #deletes: WriteRecord[] = [];
   /** Puts whose value is seen nowhere: good for positions of which nobody saw the value. */
   readonly #spare: WriteRecord[] = [];
   #nextSpare = 0;
@@ -21,6 +22,7 @@ export class UnknownWrites {
     for (const record of history.unknown) {
       const { op } = record;
       if (op.kind === 'add') this.#adds.push(record);
+      if (op.kind === 'delete') this.#deletes.push(record);
       if (op.kind !== 'put') continue;
       const same = this.#puts.get(op.value);
       if (same) same.push(record);
@@ -35,6 +37,16 @@ export class UnknownWrites {
    */
   take(anchor: Anchor, before: Content): WriteRecord | undefined {
     const record = this.#choose(anchor, before);
+    if (record !== undefined) this.#taken.add(record);
+    return record;
+  }
+
+  /** A delete not taken before that can have ended `before` ahead of the anchor at `place`. */
+  takeDelete(place: number, before: Content): WriteRecord | undefined {
+    const deadline = this.#deadlines[place] ?? Number.POSITIVE_INFINITY;
+    const record = this.#deletes.find(
+      (one) => !this.#taken.has(one) && one.call <= deadline && holds(conditionsOf(one.op), before) !== false,
+    );
     if (record !== undefined) this.#taken.add(record);
     return record;
   }

@@ -1,10 +1,11 @@
-import type { Anchor, Order } from './anchors.ts';
+import type { Order } from './anchors.ts';
 import { orderByPosition } from './anchors.ts';
-import type { Content } from './content.ts';
-import { applyWrite, everything, isReadOnly, readFits, writeFits } from './content.ts';
-import { describe, describePosition, violation } from './describe.ts';
-import type { HistoryRecord, Violation, WriteRecord } from './history.ts';
+import { everything, isReadOnly, readFits } from './content.ts';
+import { describe, violation } from './describe.ts';
+import type { HistoryRecord, Violation } from './history.ts';
 import type { KeyHistory } from './prepare.ts';
+import type { Misfit, Story } from './replay.ts';
+import { replay, unexplained } from './replay.ts';
 import { UnknownWrites } from './unknown-writes.ts';
 
 export type Decision = { readonly ok: true } | Violation | { readonly ok: 'undecided' };
@@ -25,14 +26,9 @@ export function checkByPositions(history: KeyHistory): Decision {
     if (impossible) return violation(history.key, impossible.reason, impossible.operations);
   }
   const story = replay(order, unknown);
-  const misfit = 'reason' in story ? story : scan(withUnknown(calls, story), story);
+  const misfit = 'reason' in story ? story : scan(placedByStory(calls, story), story);
   if (misfit === undefined) return { ok: true };
   return certain ? violation(history.key, misfit.reason, misfit.operations) : { ok: 'undecided' };
-}
-
-interface Misfit {
-  readonly reason: string;
-  readonly operations: readonly (HistoryRecord | undefined)[];
 }
 
 /** A call with its place among the writes. */
@@ -40,17 +36,8 @@ interface Call {
   readonly record: HistoryRecord;
   readonly ret: number;
   readonly writes: boolean;
-  /** Of the write that it made or saw; -1 when its answer names none. */
+  /** Of the write that it made or saw, among the anchors or in a story; -1 when its answer names none. */
   readonly place: number;
-}
-
-interface Story {
-  /** `contents[place]` is what the key held after the write at that place. */
-  readonly contents: readonly Content[];
-  /** The writes by place, from 1. */
-  readonly writes: readonly (WriteRecord | undefined)[];
-  /** Unanswered writes that took effect, with their places. */
-  readonly found: readonly { readonly record: WriteRecord; readonly place: number }[];
 }
 
 function placedCalls(history: KeyHistory, { named }: Order): Call[] {
@@ -62,15 +49,12 @@ function placedCalls(history: KeyHistory, { named }: Order): Call[] {
   }));
 }
 
-function withUnknown(calls: readonly Call[], { found }: Story): readonly Call[] {
+function placedByStory(calls: readonly Call[], { found, placeOf }: Story): readonly Call[] {
   if (found.length === 0) return calls;
-  const late = found.map(({ record, place }) => ({
-    record,
-    ret: Number.POSITIVE_INFINITY,
-    writes: true,
-    place,
-  }));
-  return [...calls, ...late].sort((a, b) => a.record.call - b.record.call);
+  const ret = Number.POSITIVE_INFINITY;
+  const moved = calls.map((call) => (call.place < 0 ? call : { ...call, place: placeOf[call.place]! }));
+  const late = found.map(({ record, place }) => ({ record, ret, writes: true, place }));
+  return [...moved, ...late].sort((a, b) => a.record.call - b.record.call);
 }
 
 /**
@@ -129,63 +113,6 @@ function nowhere(call: Call, highest: Call | undefined, story: Story | undefined
   return {
     reason: `${describe(call.record)} fits no state of the key${after}${state}`,
     operations: [write, highest?.record, call.record],
-  };
-}
-
-/** Runs the writes in the order of their positions and looks at each answer. */
-function replay(order: Order, unknown: UnknownWrites): Story | Misfit {
-  const contents: Content[] = [null];
-  const writes: (WriteRecord | undefined)[] = [undefined];
-  const found: { record: WriteRecord; place: number }[] = [];
-  let content: Content = null;
-  for (const anchor of order.anchors) {
-    const record = anchor.write ?? unknown.take(anchor, content);
-    if (record === undefined) return unexplained(anchor);
-    if (anchor.write === undefined) found.push({ record, place: anchor.place });
-    const after = applyWrite(record.op, content, anchor.position, anchor.updated);
-    if (after === undefined || !followsFrom(record, content, after) || !agrees(anchor, after)) {
-      return impossibleWrite(record, anchor, content, writes.at(-1));
-    }
-    content = after;
-    contents.push(content);
-    writes.push(record);
-  }
-  return { contents, writes, found };
-}
-
-function followsFrom(record: WriteRecord, before: Content, after: Content): boolean {
-  if (!writeFits(record, before, after, everything)) return false;
-  if (record.result.kind !== 'ok' || !record.result.previous) return true;
-  const { seq, version } = record.result.previous;
-  return before?.position?.seq === seq && before.position.version === version;
-}
-
-function agrees(anchor: Anchor, after: Content): boolean {
-  if (after === null) return anchor.sighting === undefined;
-  if (anchor.value !== undefined && anchor.value !== after.value) return false;
-  return anchor.objectVersion === undefined || anchor.objectVersion === after.objectVersion;
-}
-
-function impossibleWrite(
-  record: WriteRecord,
-  anchor: Anchor,
-  before: Content,
-  last: WriteRecord | undefined,
-): Misfit {
-  const held =
-    before === null
-      ? 'the key was absent'
-      : `the key held ${JSON.stringify(before.value)} (object version ${before.objectVersion}) at ${describePosition(before.position)}`;
-  const reason = `${describe(record)} cannot be answered like this where ${held}`;
-  return { reason, operations: [last, record, anchor.sighting] };
-}
-
-function unexplained({ position, sighting, value }: Anchor): Misfit {
-  const what = value === undefined ? 'a value' : JSON.stringify(value);
-  const seen = sighting ? `${describe(sighting)} saw ` : '';
-  return {
-    reason: `${seen}${what} at ${describePosition(position)}, which no write explains`,
-    operations: [sighting],
   };
 }
 

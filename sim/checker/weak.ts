@@ -21,7 +21,8 @@ export function checkWeakReads(history: KeyHistory): Verdict {
   const staleness = new Staleness(answered);
   const sessions = new Map<number, Position>();
   const weak = history.weak.map((record) => ({ record, anchor: undefined }));
-  const calls = [...answered, ...weak].sort((a, b) => compareCalls(a.record, b.record));
+  // Of two calls of one client that took no time at the same time the weak one goes first: the milder reading.
+  const calls = [...weak, ...answered].sort((a, b) => compareCalls(a.record, b.record));
   for (const { record, anchor } of calls) {
     const { client, op } = record;
     if (!isRead(record) || record.op.level === 'strong') {
