@@ -33,11 +33,15 @@ export function childKey(kind: string, name: string): string {
   return `${kind}/${name}`;
 }
 
-export function child<T extends KubeObject>(observed: Observed, kind: string, name: string): T | undefined {
+export function child<T extends KubeObject>(
+  observed: Pick<Observed, 'children'>,
+  kind: string,
+  name: string,
+): T | undefined {
   return observed.children.get(childKey(kind, name)) as T | undefined;
 }
 
-export function nodeSet(observed: Observed): StatefulSet | undefined {
+export function nodeSet(observed: Pick<Observed, 'children' | 'cluster'>): StatefulSet | undefined {
   return child(observed, 'StatefulSet', namesOf(observed.cluster).nodes);
 }
 
@@ -58,7 +62,9 @@ export function clusterIdOf(observed: Observed): string {
 }
 
 /** Storage nodes that the set runs now; counted from the pods while the set is being made anew. */
-export function currentReplicas(observed: Observed): number | undefined {
+export function currentReplicas(
+  observed: Pick<Observed, 'children' | 'cluster' | 'nodePods'>,
+): number | undefined {
   const set = nodeSet(observed);
   if (set !== undefined) return set.spec.replicas;
   const ordinals = observed.nodePods.map(

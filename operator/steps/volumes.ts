@@ -12,13 +12,19 @@ import { type Action, blocked, done, type Outcome, type Step, someOf, waiting } 
  */
 export const volumes: Step = { name: 'volumes', decide };
 
-/** Claims that ask for less than the resource says. */
-export function claimsToGrow({
-  cluster,
-  claims,
-}: Pick<Observed, 'cluster' | 'claims'>): PersistentVolumeClaim[] {
-  const wanted = bytes(cluster.spec.storage.size);
-  return claims.filter((claim) => bytes(claim.spec.resources?.requests?.storage) < wanted);
+/** Claims of the storage nodes that ask for less than the resource says. */
+export function claimsToGrow(observed: ClaimFacts): PersistentVolumeClaim[] {
+  const wanted = bytes(observed.cluster.spec.storage.size);
+  return claimsInUse(observed).filter((claim) => bytes(claim.spec.resources?.requests?.storage) < wanted);
+}
+
+type ClaimFacts = Pick<Observed, 'cluster' | 'claims' | 'children' | 'nodePods'>;
+
+/** Volumes that earlier, since removed nodes left behind are nobody's to grow. */
+function claimsInUse(observed: ClaimFacts): PersistentVolumeClaim[] {
+  const count = currentReplicas(observed) ?? 0;
+  const names = new Set(Array.from({ length: count }, (_, ordinal) => claimName(observed.cluster, ordinal)));
+  return observed.claims.filter(({ metadata }) => names.has(metadata.name));
 }
 
 function decide(observed: Observed): Outcome {
