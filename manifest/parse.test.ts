@@ -15,6 +15,7 @@ function problemsOf(text: string): readonly Problem[] {
   }
   return [];
 }
+const ten = (item: string): string => Array(10).fill(item).join();
 const sentences = (text: string): string[] => {
   const problems = problemsOf(text);
   return problems.length === 0 ? [] : new ManifestError('demo.yaml', problems).message.split('\n');
@@ -114,7 +115,8 @@ describe('what is wrong with the file is said', () => {
     [
       'no cluster among several',
       'kind: A\n---\nb: 1\n',
-      'demo.yaml:1:1: no document of the file is a ChainCluster; it has A, document without a kind; start from examples/local.yaml',
+      'demo.yaml:1:1: no document of the file is a ChainCluster; it has A, document without a kind; ' +
+        'start from examples/local.yaml',
     ],
     [
       'two clusters',
@@ -129,7 +131,8 @@ describe('what is wrong with the file is said', () => {
     [
       'another version',
       `${named.replace('v1alpha1', 'v2')}  nodes: 3\n`,
-      'demo.yaml:1:13: apiVersion: is "chaincluster.dev/v2", which this release does not know; write apiVersion: chaincluster.dev/v1alpha1',
+      'demo.yaml:1:13: apiVersion: is "chaincluster.dev/v2", which this release does not know; ' +
+        'write apiVersion: chaincluster.dev/v1alpha1',
     ],
     [
       'a misspelled kind',
@@ -154,8 +157,9 @@ describe('what is wrong with the file is said', () => {
     ],
     [
       'aliases without end',
-      `${head}a: &a [1,1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c]\n`,
-      'demo.yaml:1:1: its aliases do not resolve: Excessive alias count indicates a resource exhaustion attack; write the values out instead of *aliases',
+      `${head}a: &a [${ten('1')}]\nb: &b [${ten('*a')}]\nc: &c [${ten('*b')}]\nd: [*c,*c]\n`,
+      'demo.yaml:1:1: its aliases do not resolve: Excessive alias count indicates a resource exhaustion attack; ' +
+        'write the values out instead of *aliases',
     ],
   ])('%s', (_, text, sentence) => {
     expect(sentences(text)).toEqual([sentence]);
@@ -231,11 +235,13 @@ describe('what is wrong with a field is said', () => {
     ],
     [
       'replicationFactor: 4',
-      '5:22: spec.replicationFactor: replicationFactor is above nodes: each member of a chain lives on a node of its own; raise nodes or lower replicationFactor',
+      '5:22: spec.replicationFactor: replicationFactor is above nodes: ' +
+        'each member of a chain lives on a node of its own; raise nodes or lower replicationFactor',
     ],
     [
       'nodes: 1',
-      '5:10: spec.replicationFactor: replicationFactor is above nodes: each member of a chain lives on a node of its own; raise nodes or lower replicationFactor',
+      '5:10: spec.replicationFactor: replicationFactor is above nodes: ' +
+        'each member of a chain lives on a node of its own; raise nodes or lower replicationFactor',
     ],
     ['coordinators: 2', '5:17: spec.coordinators: coordinators must be 1, 3 or 5; take the next odd number'],
   ])('%s', (line, sentence) => {
