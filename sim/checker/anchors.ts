@@ -178,5 +178,6 @@ function contradictsPrevious({ write, position }: Anchor, before: Anchor | undef
     return `${describe(write)} replaced a value that is not older than itself`;
   if (before === undefined || comparePositions(before.position, previous) === 0) return undefined;
   const between = before.write ?? before.sighting;
-  return `${describe(write)} overlooked the write at ${describePosition(before.position)}${between ? `: ${describe(between)}` : ''}`;
+  const who = between ? `: ${describe(between)}` : '';
+  return `${describe(write)} overlooked the write at ${describePosition(before.position)}${who}`;
 }

@@ -18,8 +18,8 @@ export interface CheckOptions {
 }
 
 /**
- * Are the strong operations (refusals included) linearizable for each key, and do the weaker reads keep what their level promises?
- * A violation of any key wins over an exhausted budget of another. Deterministic.
+ * Are the strong operations (refusals included) linearizable for each key, and do the weaker reads keep what their
+ * level promises? A violation of any key wins over an exhausted budget of another. Deterministic.
  * @throws Error when the records are no history (overlapping calls of a client, a return before its call).
  */
 export function checkHistory(records: readonly HistoryRecord[], options: CheckOptions = {}): Verdict {
@@ -61,7 +61,7 @@ function searchVerdict<S>(history: KeyHistory, model: Model<S>, stepsMax: number
   if (outcome.kind === 'legal') return fine;
   if (outcome.kind === 'exhausted') {
     const size = history.answered.length + history.unknown.length;
-    const reason = `no verdict on ${size} operations after ${outcome.steps} steps: use fewer operations for a key or raise stepsMax`;
+    const reason = `no verdict on ${size} operations after ${outcome.steps} steps: give keys fewer operations or raise stepsMax`;
     return { ok: 'unknown', key: history.key, reason, operations: [] };
   }
   const { stuck, before } = outcome;

@@ -1,58 +1,12 @@
-import type { Condition, HistoryRecord, Position, Write } from './history.ts';
+import type { HistoryRecord, Position, Write } from './history.ts';
+import type { Content, Fault, Intent, Plan } from './random-calls.ts';
+import { randomCalls, randomFrom, randomWrite, test } from './random-calls.ts';
 
 /** Tests only: what a correct store, or one with a single fault, would let clients record. */
-export interface Plan {
-  readonly seed: number;
-  readonly clients: number;
-  readonly operations: number;
-  readonly keys: number;
-  /** Values from a small set, numbers among them, instead of unique ones. */
-  readonly fewValues?: boolean;
-  readonly unknownRate?: number;
-  readonly failedRate?: number;
-  readonly weakRate?: number;
-  readonly conditionRate?: number;
-  readonly addRate?: number;
-  /** Longest time a call is open. Times are whole numbers, so ties happen. */
-  readonly openMax?: number;
-  readonly fault?: Fault;
-}
-
-export type Fault =
-  | 'stale read'
-  | 'resurrected'
-  | 'lost write'
-  | 'reordered'
-  | 'double add'
-  | 'wrong refusal'
-  | 'wrong success'
-  | 'failed write applied'
-  | 'dirty read';
-
 export interface Run {
   readonly records: readonly HistoryRecord[];
   /** The key in which the fault shows; undefined when it had no chance to. */
   readonly faulty: string | undefined;
-}
-
-interface Value {
-  readonly value: string;
-  readonly position: Position;
-  readonly objectVersion: number;
-  readonly updated: number;
-}
-
-type Content = Value | null;
-
-/** One call before it meets the store. */
-interface Intent {
-  readonly client: number;
-  readonly key: string;
-  readonly call: number;
-  readonly ret: number;
-  /** When it meets the store; +Infinity when never. */
-  readonly effect: number;
-  readonly outcome: 'answered' | 'unknown' | 'failed';
 }
 
 interface State {
@@ -64,17 +18,6 @@ interface State {
 
 export function randomHistory(plan: Plan): Run {
   return new Store(plan).run();
-}
-
-/** Small, seeded, even enough. */
-export function randomFrom(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(a ^ (a >>> 15), a | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 class Store {
@@ -104,7 +47,7 @@ class Store {
   }
 
   run(): Run {
-    const intents = this.#intents();
+    const intents = randomCalls(this.#plan, this.#random);
     intents.forEach((intent, index) => {
       if (this.#random() < 0.02) this.#position = { ...this.#position, version: this.#position.version + 1 };
       this.#serve(intent, index);
@@ -129,43 +72,16 @@ class Store {
     });
   }
 
-  #intents(): Intent[] {
-    const { clients, operations, keys, unknownRate = 0, failedRate = 0, openMax = 10 } = this.#plan;
-    const free = Array.from({ length: clients }, (_, client) => ({ client, time: this.#below(5) }));
-    let nextClient = clients;
-    const intents: Intent[] = [];
-    for (let n = 0; n < operations; n++) {
-      const who = free[this.#below(clients)]!;
-      const call = who.time + this.#below(3);
-      const ret = call + this.#below(openMax + 1);
-      const dice = this.#random();
-      const outcome =
-        dice < unknownRate ? 'unknown' : dice < unknownRate + failedRate ? 'failed' : 'answered';
-      const late = this.#random() < 0.5 ? Number.POSITIVE_INFINITY : call + this.#random() * openMax * 4;
-      const effect = outcome === 'unknown' ? late : call + this.#random() * (ret - call);
-      const key = `k${this.#below(keys)}`;
-      intents.push({
-        client: who.client,
-        key,
-        call,
-        ret: outcome === 'unknown' ? Number.POSITIVE_INFINITY : ret,
-        effect,
-        outcome,
-      });
-      who.time = ret + this.#below(3);
-      if (outcome === 'unknown') who.client = nextClient++;
-    }
-    return intents.sort((a, b) => (a.effect === b.effect ? 0 : a.effect - b.effect));
-  }
-
   #serve(intent: Intent, index: number): void {
     this.#settleDelayed(intent);
     const faultNow = index >= this.#faultFrom && this.#faulty === undefined ? this.#plan.fault : undefined;
     const { weakRate = 0 } = this.#plan;
+    const chance = { random: this.#random, unique: () => this.#unique() };
     if (intent.outcome === 'answered' && this.#random() < 0.5) {
       if (this.#random() < weakRate) this.#weakRead(intent);
       else this.#strongRead(intent, faultNow);
-    } else this.#write(intent, this.#newWrite(intent, faultNow), faultNow);
+    } else
+      this.#write(intent, randomWrite(this.#plan, this.#content(intent.key), faultNow, chance), faultNow);
   }
 
   #strongRead(intent: Intent, fault: Fault | undefined): void {
@@ -201,7 +117,7 @@ class Store {
   /** Sees an unanswered write that will be lost with its head. */
   #dirtyRead(intent: Intent): Content {
     const before = this.#content(intent.key);
-    const value = `lost${this.#values++}`;
+    const value = `lost${this.#unique()}`;
     const call = intent.call;
     const writer = 10_000 + this.#records.length;
     const ret = Number.POSITIVE_INFINITY;
@@ -269,35 +185,6 @@ class Store {
 
   #deletedAt(key: string, index: number): Position | undefined {
     return this.#deletes.get(key)?.get(index);
-  }
-
-  #newWrite(intent: Intent, fault: Fault | undefined): Write {
-    const { addRate = 0, conditionRate = 0, fewValues = false } = this.#plan;
-    const content = this.#content(intent.key);
-    const counter = content === null || /^-?\d+$/.test(content.value);
-    const asked = fault === 'double add' || this.#random() < addRate;
-    if (counter && asked) return { kind: 'add', delta: 1 + this.#below(3) };
-    const conditional =
-      fault === 'wrong refusal' || fault === 'wrong success' || this.#random() < conditionRate;
-    const condition = conditional ? { condition: this.#newConditions(content) } : {};
-    if (this.#random() < 0.25) return { kind: 'delete', ...condition };
-    const value = fewValues ? ['a', 'b', '1', '2'][this.#below(4)]! : `v${this.#values++}`;
-    return { kind: 'put', value, ...condition };
-  }
-
-  #newConditions(content: Content): Condition[] {
-    const near = {
-      exists: content ? 1 : 0,
-      version: content?.objectVersion ?? 0,
-      revision: content?.position.seq ?? 0,
-      updated: content?.updated ?? 0,
-    };
-    return Array.from({ length: 1 + this.#below(2) }, () => {
-      const field = (['exists', 'version', 'revision', 'updated'] as const)[this.#below(4)]!;
-      const op = (['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const)[this.#below(6)]!;
-      const spread = field === 'exists' ? this.#below(2) : near[field] + this.#below(3) - 1;
-      return { field, op, value: this.#random() < 0.6 ? near[field] : Math.max(0, spread) };
-    });
   }
 
   #write(intent: Intent, op: Write, fault: Fault | undefined): void {
@@ -469,6 +356,10 @@ class Store {
     return states;
   }
 
+  #unique(): number {
+    return this.#values++;
+  }
+
   #below(limit: number): number {
     return Math.floor(this.#random() * limit);
   }
@@ -480,18 +371,10 @@ function found(content: Content) {
     : ({ kind: 'ok', found: true, ...content } as const);
 }
 
-function before(a: Position, b: Position): boolean {
-  return a.version < b.version || (a.version === b.version && a.seq < b.seq);
-}
-
 function sameContent(a: Content, b: Content): boolean {
   return a?.position.seq === b?.position.seq;
 }
 
-function test({ field, op, value }: Condition, content: Content): boolean {
-  const fields = content
-    ? { exists: 1, version: content.objectVersion, revision: content.position.seq, updated: content.updated }
-    : { exists: 0, version: 0, revision: 0, updated: 0 };
-  const sign = Math.sign(fields[field] - value);
-  return { eq: sign === 0, ne: sign !== 0, lt: sign < 0, le: sign <= 0, gt: sign > 0, ge: sign >= 0 }[op];
+function before(a: Position, b: Position): boolean {
+  return a.version < b.version || (a.version === b.version && a.seq < b.seq);
 }

@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { bruteForce } from './brute.ts';
 import { checkHistory, checkPositions, checkValues } from './check.ts';
 import { splitByKey } from './prepare.ts';
-import type { Fault, Plan } from './random-history.ts';
-import { randomFrom, randomHistory } from './random-history.ts';
+import type { Fault, Plan } from './random-calls.ts';
+import { randomFrom } from './random-calls.ts';
+import { randomHistory } from './random-history.ts';
 import { scramble } from './scramble.ts';
 
 const busy: Omit<Plan, 'seed'> = {

@@ -22,7 +22,10 @@ export interface Misfit {
   readonly operations: readonly (HistoryRecord | undefined)[];
 }
 
-/** Runs the writes in the order of their positions and looks at each answer. Unanswered writes join where something calls for them. */
+/**
+ * Runs the writes in the order of their positions and looks at each answer.
+ * Unanswered writes join where something calls for them.
+ */
 export function replay(order: Order, unknown: UnknownWrites): Story | Misfit {
   return new Replay(unknown).run(order);
 }
@@ -109,7 +112,7 @@ function impossibleWrite(
   const held =
     before === null
       ? 'the key was absent'
-      : `the key held ${JSON.stringify(before.value)} (object version ${before.objectVersion}) at ${describePosition(before.position)}`;
+      : `object version ${before.objectVersion}, ${JSON.stringify(before.value)}, lay at ${describePosition(before.position)}`;
   const reason = `${describe(record)} cannot be answered like this where ${held}`;
   return { reason, operations: [last, record, anchor.sighting] };
 }

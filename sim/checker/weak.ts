@@ -7,8 +7,8 @@ import type { KeyHistory } from './prepare.ts';
 import { compareCalls } from './prepare.ts';
 
 /**
- * What the weaker levels promise, against the order that the strong answers tell. Every level: the value was committed, by a write
- * called before the answer. Session: never older than the token, nor than what the same client wrote or read
+ * What the weaker levels promise, against the order that the strong answers tell. Every level: the value was committed,
+ * by a write called before the answer. Session: never older than the token, nor than what the same client wrote or read
  * (strongly or in session) before. Bounded: never older than what had been answered `boundMs` before the call.
  * A history whose strong part is already wrong passes here.
  */
