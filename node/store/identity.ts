@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { StoreId } from '../../protocol/words.ts';
 import { putMeta } from './changes.ts';
+import { databaseOf, encodings } from './database.ts';
 import { metaKey } from './keys.ts';
 import { encodeJson } from './meta.ts';
 import { StoreError } from './store.ts';
@@ -19,9 +20,6 @@ export interface StoreIdentity {
   /** ISO 8601. */
   readonly createdAt: string;
 }
-
-export const databaseOf = (folder: string): string => join(folder, 'db');
-export const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
 
 const fileOf = (folder: string): string => join(folder, 'identity.json');
 const draftOf = (folder: string): string => join(folder, 'identity.json.new');

@@ -1,14 +1,14 @@
 /** The store on LevelDB while it serves. `open.ts` makes one from a folder. */
-import type { ClassicLevel } from 'classic-level';
-import { type Entry, entryFault, entryHeaderBytes } from '../../protocol/entry.ts';
+import type { Entry } from '../../protocol/entry.ts';
 import { invariant } from '../../protocol/errors.ts';
 import type { Batch, Scanned } from '../../protocol/persist.ts';
 import type { Key, Seq, Slot } from '../../protocol/words.ts';
 import { Changes, type Operation, putMachine, putMarks, putMeta } from './changes.ts';
-import { generationStart, logKey, metaKey, valueKey, valueKeyOffset } from './keys.ts';
+import { asBuffer, type Database } from './database.ts';
+import { logKey, metaKey, valueKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { encodeNumber } from './meta.ts';
-import { encodeRecord, readRecord } from './record.ts';
+import { encodeRecord, readRecord, survivors } from './record.ts';
 import type { Run } from './slot-log.ts';
 import type { SlotState, SlotTable } from './slots.ts';
 import { levelStats, WriteClock } from './stats.ts';
@@ -22,8 +22,7 @@ import {
   type StoreStats,
 } from './store.ts';
 import { syncLogFiles } from './sync-point.ts';
-
-export type Database = ClassicLevel<Buffer, Uint8Array>;
+import { isValueOf, scanValues, sweepValues } from './values.ts';
 
 /** What the store takes from its surroundings. */
 export interface World {
@@ -48,7 +47,6 @@ export interface Parts {
 }
 
 const readAheadRecords = 64;
-const sweepKeys = 1000;
 
 export class LevelStore implements Store {
   state: StoreState = 'serving';
@@ -155,8 +153,8 @@ export class LevelStore implements Store {
     if (at === null) return null;
     try {
       return this.#verified(at, slot, this.#database.getSync(at));
-    } catch {
-      return this.#corrupt();
+    } catch (error) {
+      return this.#unreadable(error);
     }
   }
 
@@ -166,9 +164,8 @@ export class LevelStore implements Store {
     if (at === null) return null;
     try {
       return this.#verified(at, slot, await this.#database.get(at));
-    } catch {
-      this.#assertOpen();
-      return this.#corrupt();
+    } catch (error) {
+      return this.#unreadable(error);
     }
   }
 
@@ -182,6 +179,13 @@ export class LevelStore implements Store {
     return isValueOf(at, slot, value) ? value : this.#corrupt();
   }
 
+  /** A value that LevelDB can't read is as good as damaged. */
+  #unreadable(error: unknown): 'corrupt' {
+    this.#assertOpen();
+    if (!(error as { code?: string }).code?.startsWith('LEVEL_')) throw error;
+    return this.#corrupt();
+  }
+
   #corrupt(): 'corrupt' {
     this.#corruptReads++;
     return 'corrupt';
@@ -191,30 +195,12 @@ export class LevelStore implements Store {
     this.#assertOpen();
     const state = this.#slots.get(slot);
     if (state === undefined) return { values: [], next: null };
-    const { generation } = state;
-    const from =
-      after === null ? { gte: generationStart(slot, generation) } : { gt: valueKey(slot, generation, after) };
-    const iterator = this.#database.iterator({
-      ...from,
-      lt: generationStart(slot, generation + 1),
-      fillCache: false,
-    });
-    const values: Uint8Array[] = [];
-    let bytes = 0;
     try {
-      for await (const [at, value] of iterator) {
-        if (!isValueOf(at, slot, value)) return this.#corrupt();
-        values.push(value);
-        bytes += value.length;
-        if (bytes >= maxBytes) return { values, next: at.toString('latin1', valueKeyOffset) as Key };
-      }
-    } catch {
-      this.#assertOpen();
-      return this.#corrupt();
-    } finally {
-      await iterator.close();
+      const scanned = await scanValues(this.#database, state, after, maxBytes);
+      return scanned ?? this.#corrupt();
+    } catch (error) {
+      return this.#unreadable(error);
     }
-    return { values, next: null };
   }
 
   async readLog(slot: Slot, from: Seq, maxBytes: number): Promise<Entry[]> {
@@ -229,7 +215,7 @@ export class LevelStore implements Store {
       const record = records[i];
       // Trimmed meanwhile: what follows would leave a gap.
       if (record === undefined && run.record < this.#ledger.first) return [];
-      for (const e of this.#survivors(slot, run.record, record)) {
+      for (const e of this.#entriesOf(slot, run.record, record)) {
         if (e.seq < run.first || e.seq > run.last) continue;
         if (bytes >= maxBytes) return entries;
         entries.push(e);
@@ -260,18 +246,12 @@ export class LevelStore implements Store {
     }
   }
 
-  /** The slot's entries that a record adds to its log, after the drops in the same record. */
-  #survivors(slot: Slot, number: number, bytes: Uint8Array | undefined): Entry[] {
+  /** The slot's entries that a record adds to its log. */
+  #entriesOf(slot: Slot, number: number, bytes: Uint8Array | undefined): Entry[] {
     const record = bytes === undefined ? 'missing' : readRecord(asBuffer(bytes), number, slot);
     if (typeof record === 'string')
       throw this.#fail(`log record ${number} is damaged (${record})`, undefined, 'STORE_CORRUPT');
-    let entries: Entry[] = [];
-    for (const item of record.items) {
-      if (item.kind === 'append') entries.push(...item.entries);
-      else if (item.kind === 'drop') entries = entries.filter((e) => e.seq <= item.to);
-      else if (item.kind === 'erase') entries = [];
-    }
-    return entries;
+    return survivors(record);
   }
 
   oldestLog(): LogTop[] {
@@ -300,25 +280,13 @@ export class LevelStore implements Store {
 
   /** Deletes what was erased; a process that ends before goes on when it opens the store again. */
   #sweep(state: SlotState): void {
-    const sweep = this.#sweepValues(state.slot, state.generation).catch((error: unknown) => {
-      if (this.state !== 'closed') this.#fail('deleting erased values failed', error);
-    });
+    const sweep = sweepValues(this.#database, state, () => this.state === 'serving').catch(
+      (error: unknown) => {
+        if (this.state !== 'closed') this.#fail('deleting erased values failed', error);
+      },
+    );
     this.#sweeps.add(sweep);
     void sweep.then(() => this.#sweeps.delete(sweep));
-  }
-
-  async #sweepValues(slot: Slot, generation: number): Promise<void> {
-    const range = { gte: generationStart(slot, 0), lt: generationStart(slot, generation) };
-    const iterator = this.#database.keys({ ...range, fillCache: false });
-    try {
-      for (;;) {
-        const keys = await iterator.nextv(sweepKeys);
-        if (keys.length === 0 || this.state !== 'serving') return;
-        await this.#database.batch(keys.map((key) => ({ type: 'del', key })));
-      }
-    } finally {
-      await iterator.close();
-    }
   }
 
   /** Under `os`: brings all that was written so far to the disk, then says so. Never rejects; a failure latches. */
@@ -384,22 +352,4 @@ export class LevelStore implements Store {
   #assertOpen(): void {
     if (this.state === 'closed') throw new StoreError('STORE_CLOSED', `store ${this.#folder} is closed`);
   }
-}
-
-/** Whether `value`, found at database key `at`, is a whole entry that stores a value of that slot and key. */
-function isValueOf(at: Buffer, slot: Slot, value: Uint8Array): boolean {
-  if (entryFault(value) !== null) return false;
-  const b = asBuffer(value);
-  const keyBytes = at.length - valueKeyOffset;
-  const kind = b[9];
-  return (
-    (kind === 1 || kind === 3) &&
-    b.readUInt16LE(12) === slot &&
-    b.readUInt16LE(10) === keyBytes &&
-    b.compare(at, valueKeyOffset, at.length, entryHeaderBytes, entryHeaderBytes + keyBytes) === 0
-  );
-}
-
-export function asBuffer(b: Uint8Array): Buffer {
-  return b instanceof Buffer ? b : Buffer.from(b.buffer, b.byteOffset, b.byteLength);
 }

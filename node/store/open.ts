@@ -5,9 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
 import type { Boot } from '../../protocol/persist.ts';
 import { putMachine, putMeta } from './changes.ts';
-import { databaseOf, encodings, readIdentity, type StoreIdentity } from './identity.ts';
+import { type Database, databaseOf, encodings } from './database.ts';
+import { readIdentity, type StoreIdentity } from './identity.ts';
 import { metaKey } from './keys.ts';
-import { type Database, LevelStore, type World } from './level.ts';
+import { LevelStore, type World } from './level.ts';
 import { machineBoot } from './machine.ts';
 import { encodeNumber } from './meta.ts';
 import {

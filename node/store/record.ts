@@ -132,6 +132,17 @@ export function readRecord(b: Buffer, number: number, only?: Slot): LogRecord | 
   return { number, stampMs, synced: ((b[9] as number) & syncedFlag) !== 0, items };
 }
 
+/** The entries that a record of one slot adds to its log, after the drops in the same record. */
+export function survivors(record: LogRecord): Entry[] {
+  let entries: Entry[] = [];
+  for (const item of record.items) {
+    if (item.kind === 'append') entries = entries.concat(item.entries);
+    else if (item.kind === 'drop') entries = entries.filter((e) => e.seq <= item.to);
+    else if (item.kind === 'erase') entries = [];
+  }
+  return entries;
+}
+
 function readItem(code: number, slot: Slot, body: Buffer): LoggedItem | 'item' | 'entry' {
   switch (code) {
     case itemCodes.append: {

@@ -11,9 +11,9 @@ import type {
   Seq,
   Slot,
 } from '../../protocol/words.ts';
+import { asBuffer, type Database } from './database.ts';
 import { logEnd, logKey, logRecordOf, metaEnd, metaStart } from './keys.ts';
 import { Ledger } from './ledger.ts';
-import { asBuffer, type Database } from './level.ts';
 import { decodeBase, decodeJson, decodeNumber, type Machine, openMeta, readMarks } from './meta.ts';
 import { type LoggedItem, readRecord } from './record.ts';
 import { marksAtStart, type SlotState, type SlotTable, slotState } from './slots.ts';

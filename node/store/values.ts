@@ -1,0 +1,67 @@
+/** The value records of a slot: how they are checked, scanned and, after an erasure, removed. */
+import { entryFault, entryHeaderBytes } from '../../protocol/entry.ts';
+import type { Scanned } from '../../protocol/persist.ts';
+import type { Key, Slot } from '../../protocol/words.ts';
+import { asBuffer, type Database } from './database.ts';
+import { generationStart, valueKey, valueKeyOffset } from './keys.ts';
+import type { SlotState } from './slots.ts';
+
+const sweepKeys = 1000;
+
+/** Whether `value`, found at database key `at`, is a whole entry that stores a value of that slot and key. */
+export function isValueOf(at: Buffer, slot: Slot, value: Uint8Array): boolean {
+  if (entryFault(value) !== null) return false;
+  const b = asBuffer(value);
+  const keyBytes = at.length - valueKeyOffset;
+  const kind = b[9];
+  return (
+    (kind === 1 || kind === 3) &&
+    b.readUInt16LE(12) === slot &&
+    b.readUInt16LE(10) === keyBytes &&
+    b.compare(at, valueKeyOffset, at.length, entryHeaderBytes, entryHeaderBytes + keyBytes) === 0
+  );
+}
+
+/** A chunk as `Store.scan` promises it; null when a value is damaged. */
+export async function scanValues(
+  database: Database,
+  { slot, generation }: SlotState,
+  after: Key | null,
+  maxBytes: number,
+): Promise<Scanned | null> {
+  const from =
+    after === null ? { gte: generationStart(slot, generation) } : { gt: valueKey(slot, generation, after) };
+  const range = { ...from, lt: generationStart(slot, generation + 1), fillCache: false };
+  const values: Uint8Array[] = [];
+  let bytes = 0;
+  // Leaving the loop closes the iterator.
+  for await (const [at, value] of database.iterator(range)) {
+    if (!isValueOf(at, slot, value)) return null;
+    values.push(value);
+    bytes += value.length;
+    if (bytes >= maxBytes) return { values, next: at.toString('latin1', valueKeyOffset) as Key };
+  }
+  return { values, next: null };
+}
+
+/** Deletes the values of all generations before the present one, a slab at a time, unsynced: they mean nothing. */
+export async function sweepValues(
+  database: Database,
+  { slot, generation }: SlotState,
+  goOn: () => boolean,
+): Promise<void> {
+  const iterator = database.keys({
+    gte: generationStart(slot, 0),
+    lt: generationStart(slot, generation),
+    fillCache: false,
+  });
+  try {
+    for (;;) {
+      const keys = await iterator.nextv(sweepKeys);
+      if (keys.length === 0 || !goOn()) return;
+      await database.batch(keys.map((key) => ({ type: 'del', key })));
+    }
+  } finally {
+    await iterator.close();
+  }
+}
