@@ -67,6 +67,7 @@ export const register: Codec<Register> = message<Register>(
     previous: fixed64(6),
     lockProof: bool(7),
     reports: nestedList(8, report),
+    assignments: nestedList(9, assignment),
   },
   { kind: 'register' },
 );

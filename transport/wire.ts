@@ -139,25 +139,13 @@ export function encodeMessage(message: Message, out: Writer): void {
   }
 }
 
-function encodeKind(message: Message, out: Writer): void {
-  switch (message.kind) {
-    case 'ask':
-    case 'pass':
-      writeRequest(out, kindNumbers[message.kind], message.id, message.request);
-      return;
-    case 'answer':
-    case 'passed':
-      writeReply(out, kindNumbers[message.kind], message.id, message.reply);
-      return;
-    case 'append':
-      writeAppend(out, kindNumbers.append, message);
-      return;
-    case 'commit':
-      writeCommit(out, kindNumbers.commit, message);
-      return;
-    default:
-      writeByTable(out, kindNumbers[message.kind], tables[message.kind] as Codec<Message>, message);
-  }
+function encodeKind(m: Message, out: Writer): void {
+  const number = kindNumbers[m.kind];
+  if (m.kind === 'ask' || m.kind === 'pass') writeRequest(out, number, m.id, m.request);
+  else if (m.kind === 'answer' || m.kind === 'passed') writeReply(out, number, m.id, m.reply);
+  else if (m.kind === 'append') writeAppend(out, number, m);
+  else if (m.kind === 'commit') writeCommit(out, number, m);
+  else writeByTable(out, number, tables[m.kind] as Codec<Message>, m);
 }
 
 function writeByTable(w: Writer, number: number, table: Codec<Message>, message: Message): void {

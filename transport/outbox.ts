@@ -1,0 +1,218 @@
+/**
+ * What is on its way out of one socket. Everything that is sent in one turn of the event loop leaves in one write; while
+ * the socket is busy, messages gather and leave in the next one. So an idle link sends one small message at once, and a
+ * busy one sends large batches, without a setting.
+ */
+import { Writer } from '../proto/writer.ts';
+import { ChainError } from '../protocol/errors.ts';
+import { limits } from '../protocol/limits.ts';
+import type { Message } from '../protocol/messages.ts';
+import type { Incarnation } from '../protocol/words.ts';
+import { lengthBytes } from './framing.ts';
+import { encodeFrameHeader, encodeMessage, frameMessagesMax } from './wire.ts';
+
+/**
+ * `sent`: taken. `overloaded`: taken, but much is waiting: send less until `onRelief`. `dropped`: not taken, the queue is
+ * full or the peer is away; the protocol above recovers from it as from any lost message.
+ */
+export type Sent = 'sent' | 'overloaded' | 'dropped';
+
+export interface QueueLimits {
+  /** Bytes waiting above which a sender is told to slow down. */
+  readonly overloadedBytes: number;
+  /** Bytes waiting above which messages are dropped. */
+  readonly dropBytes: number;
+}
+
+export const defaultQueueLimits: QueueLimits = { overloadedBytes: 8_388_608, dropBytes: 67_108_864 };
+
+/** A frame is closed at this size: the receiver works on it while the next one arrives. */
+const frameTargetBytes = 262_144;
+/** A buffer is handed to the socket at this size, and kept for reuse up to it. */
+const bufferTargetBytes = 1_048_576;
+
+/** A frame without messages: a sign of life. */
+const emptyFrame = Buffer.alloc(lengthBytes);
+
+/** The part of a socket that this needs. */
+interface Sink {
+  write(bytes: Uint8Array, done: () => void): boolean;
+}
+
+export class Outbox {
+  readonly #sink: Sink;
+  readonly #incarnation: () => Incarnation;
+  readonly #limits: QueueLimits;
+  readonly #onRelief: () => void;
+  #open = new Writer();
+  /** Where the length of the open frame stands in `#open`; -1: no frame is open. */
+  #frameAt = -1;
+  #frameMessages = 0;
+  #frameIncarnation = 0 as Incarnation;
+  readonly #full: Writer[] = [];
+  #spare: Writer | null = null;
+  #fullBytes = 0;
+  /** Bytes that the socket has not taken yet. */
+  #writing = 0;
+  #lifeDue = false;
+  #scheduled = false;
+  #overloaded = false;
+  #closed = false;
+
+  /** `incarnation` is asked at every message and stands in its frame. */
+  constructor(sink: Sink, incarnation: () => Incarnation, queue: QueueLimits, onRelief: () => void) {
+    this.#sink = sink;
+    this.#incarnation = incarnation;
+    this.#limits = queue;
+    this.#onRelief = onRelief;
+  }
+
+  /** Bytes that wait, those included that the socket works on. */
+  get queuedBytes(): number {
+    return this.#writing + this.#fullBytes + this.#open.at;
+  }
+
+  get overloaded(): boolean {
+    return this.#overloaded;
+  }
+
+  /** Encodes at once: the message may change afterwards. @throws ChainError BAD_REQUEST when no frame can hold it. */
+  send(message: Message): Sent {
+    if (this.#closed || this.queuedBytes >= this.#limits.dropBytes) return 'dropped';
+    this.#prepareFrame();
+    this.#append(message);
+    this.#schedule();
+    if (this.queuedBytes > this.#limits.overloadedBytes) this.#overloaded = true;
+    return this.#overloaded ? 'overloaded' : 'sent';
+  }
+
+  /** A sign of life goes out before everything that waits. */
+  sendLife(): void {
+    this.#lifeDue = true;
+    this.#schedule();
+  }
+
+  /** Hands what is waiting to the socket now; nothing more is taken. */
+  finish(): void {
+    while (this.#hasMore()) this.#writeNext();
+    this.close();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#full.length = 0;
+    this.#fullBytes = 0;
+    this.#open.at = 0;
+    this.#frameAt = -1;
+  }
+
+  #prepareFrame(): void {
+    const incarnation = this.#incarnation();
+    if (this.#frameAt >= 0) {
+      const size = this.#open.at - this.#frameAt;
+      const fits = size < frameTargetBytes && this.#frameMessages < frameMessagesMax;
+      if (fits && incarnation === this.#frameIncarnation) return;
+      this.#closeFrame();
+    }
+    this.#openFrame(incarnation);
+  }
+
+  #openFrame(incarnation: Incarnation): void {
+    if (this.#open.at >= bufferTargetBytes) this.#setAside();
+    this.#frameAt = this.#open.at;
+    this.#frameMessages = 0;
+    this.#frameIncarnation = incarnation;
+    this.#open.reserve(lengthBytes);
+    this.#open.at += lengthBytes;
+    encodeFrameHeader(incarnation, this.#open);
+  }
+
+  #closeFrame(): void {
+    this.#open.bytes.writeUInt32LE(this.#open.at - this.#frameAt - lengthBytes, this.#frameAt);
+    this.#frameAt = -1;
+  }
+
+  #setAside(): void {
+    this.#full.push(this.#open);
+    this.#fullBytes += this.#open.at;
+    this.#open = this.#takeSpare();
+  }
+
+  #takeSpare(): Writer {
+    const writer = this.#spare ?? new Writer();
+    this.#spare = null;
+    writer.at = 0;
+    return writer;
+  }
+
+  #append(message: Message): void {
+    const before = this.#open.at;
+    encodeMessage(message, this.#open);
+    this.#frameMessages++;
+    if (this.#open.at - this.#frameAt - lengthBytes <= limits.frameBytes) return;
+    const bytes = this.#open.at - before;
+    this.#open.at = before;
+    this.#frameMessages--;
+    if (this.#frameMessages > 0) {
+      this.#closeFrame();
+      this.#openFrame(this.#frameIncarnation);
+      this.#append(message);
+      return;
+    }
+    this.#open.at = this.#frameAt;
+    this.#frameAt = -1;
+    const what = `a message of kind ${message.kind} takes ${bytes} bytes, a frame holds ${limits.frameBytes}`;
+    throw new ChainError('BAD_REQUEST', `${what}; send it in parts`);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#writing > 0 || this.#closed) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#closed && this.#writing === 0 && this.#hasMore()) this.#writeNext();
+    });
+  }
+
+  #hasMore(): boolean {
+    return this.#lifeDue || this.#full.length > 0 || this.#open.at > 0;
+  }
+
+  #writeNext(): void {
+    if (this.#lifeDue) {
+      this.#lifeDue = false;
+      this.#writing += emptyFrame.length;
+      this.#sink.write(emptyFrame, () => this.#written(emptyFrame.length));
+    }
+    const writer = this.#takeNext();
+    if (writer === null) return;
+    const bytes = writer.bytes.subarray(0, writer.at);
+    this.#writing += bytes.length;
+    this.#sink.write(bytes, () => {
+      if (writer.bytes.length <= bufferTargetBytes) this.#spare = writer;
+      this.#written(bytes.length);
+    });
+  }
+
+  #takeNext(): Writer | null {
+    const full = this.#full.shift();
+    if (full !== undefined) {
+      this.#fullBytes -= full.at;
+      return full;
+    }
+    if (this.#open.at === 0) return null;
+    if (this.#frameAt >= 0) this.#closeFrame();
+    const writer = this.#open;
+    this.#open = this.#takeSpare();
+    return writer;
+  }
+
+  #written(bytes: number): void {
+    this.#writing -= bytes;
+    if (this.#closed) return;
+    if (this.#hasMore()) this.#schedule();
+    if (!this.#overloaded || this.queuedBytes > this.#limits.overloadedBytes / 2) return;
+    this.#overloaded = false;
+    this.#onRelief();
+  }
+}
