@@ -8,6 +8,7 @@ export interface Check {
 }
 
 export interface AdminOptions {
+  /** Empty: all addresses, of both families where the machine has both. */
   host: string;
   /** 0 takes a free one. */
   port: number;
@@ -48,7 +49,15 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     const text = await metrics.registry.metrics();
     return reply.type(metrics.registry.contentType).send(text);
   });
-  await server.listen({ host, port });
-  const address = server.addresses()[0];
-  return { port: address?.port ?? port, close: () => server.close() };
+  await listen(server, host, port);
+  return { port: server.addresses()[0]?.port ?? port, close: () => server.close() };
+}
+
+async function listen(server: FastifyInstance, host: string, port: number): Promise<void> {
+  try {
+    await server.listen({ host: host === '' ? '::' : host, port });
+  } catch (error) {
+    if (host !== '' || (error as NodeJS.ErrnoException).code !== 'EAFNOSUPPORT') throw error;
+    await server.listen({ host: '0.0.0.0', port });
+  }
 }

@@ -7,6 +7,7 @@ export interface OperatorConfig {
   namespace: string;
   leaderElection: boolean;
   leaseName: string;
+  /** Empty: all addresses. */
   adminHost: string;
   adminPort: number;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -57,7 +58,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): O
     namespace: text(variables.namespace, namespaceOfPod() ?? 'default'),
     leaderElection: oneOf(variables.leaderElection, ['true', 'false'], 'true') === 'true',
     leaseName: text(variables.leaseName, 'chaincluster-operator'),
-    adminHost: text(variables.adminHost, '::'),
+    adminHost: text(variables.adminHost, ''),
     adminPort: integer(variables.adminPort, 8080, 0, 65_535),
     logLevel: oneOf(variables.logLevel, ['debug', 'info', 'warn', 'error'], 'info'),
     concurrency: integer(variables.concurrency, 4, 1, 100),

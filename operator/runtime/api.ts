@@ -1,6 +1,6 @@
 import { ApiError, isNotFound } from './api-error.ts';
 import type { Connection, KubeRequest } from './connection.ts';
-import { describeRef, type KubeObject, keyOf, type ObjectRef, refOf } from './kube-object.ts';
+import { type KubeObject, keyOf, type ObjectRef, refOf } from './kube-object.ts';
 import type { RuntimeMetrics } from './metrics.ts';
 import { collectionPath, groupPath, objectPath, resourceOf } from './resources.ts';
 import { covers, hashOf } from './same.ts';
@@ -89,22 +89,24 @@ export class Api {
     return answer;
   }
 
-  /** Replaces the status fields that we own, unless `live` has them already. @throws ApiError */
+  /**
+   * Replaces the fields of the status that `wanted` has, unless `live` says the same already. A merge patch and not an
+   * apply: server-side apply turns a list with keys that becomes empty into null, which a schema may refuse.
+   * @throws ApiError
+   */
   async applyStatus<T extends KubeObject & { status?: unknown }>(
     wanted: T,
     live: T,
     stop?: AbortSignal,
   ): Promise<T | undefined> {
     if (hashOf(wanted.status) === hashOf(live.status)) return undefined;
-    const { apiVersion, kind, metadata, status } = wanted;
-    const { name, namespace, uid } = metadata;
-    return (await this.#write('applyStatus', kind, {
+    return (await this.#write('applyStatus', wanted.kind, {
       method: 'PATCH',
       path: `${objectPath(refOf(wanted))}/status`,
-      query: { fieldManager: statusFieldManager, force: 'true' },
-      contentType: 'application/apply-patch+yaml',
-      // With the uid the server refuses to create the object anew when it was deleted meanwhile.
-      body: { apiVersion, kind, metadata: { name, namespace, uid }, status },
+      query: { fieldManager: statusFieldManager },
+      contentType: 'application/merge-patch+json',
+      // The uid keeps a status from landing on a successor of the same name.
+      body: { metadata: { uid: wanted.metadata.uid }, status: wanted.status },
       ...(stop === undefined ? {} : { stop }),
     })) as T;
   }
@@ -181,14 +183,6 @@ export class Api {
     this.#options.metrics?.writes.inc({ kind, verb });
     return answer;
   }
-}
-
-/** @throws Error naming the object when it lacks the uid that a write depends on. */
-export function uidOf(object: KubeObject): string {
-  const { uid } = object.metadata;
-  if (uid === undefined)
-    throw new Error(`${describeRef(refOf(object))} has no uid: it was never read from the API`);
-  return uid;
 }
 
 /** Fingerprint of an object between two of its changes; status alone does not count where generations exist. */
