@@ -221,6 +221,8 @@ export interface Register {
   readonly previous: Incarnation;
   readonly lockProof: boolean;
   readonly reports: readonly ReplicaReport[];
+  /** What the store last installed: from it an operator's `recover` rebuilds a lost state (R30). */
+  readonly assignments: readonly Assignment[];
 }
 
 export interface Heartbeat {

@@ -72,6 +72,7 @@ function register(s: NodeState): void {
       previous: c.incarnation === noIncarnation ? c.previous : c.incarnation,
       lockProof: s.config.lockProof,
       reports: [...s.replicas.values()].map(reportOf),
+      assignments: [...s.replicas.values()].flatMap((r) => r.known ?? []),
     },
   });
 }

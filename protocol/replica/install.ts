@@ -80,6 +80,7 @@ export function activate(r: Replica, ctx: Context, a: Assignment): void {
   const carriedRead = r.readable;
   const carriedTail = r.answering;
   r.assignment = a;
+  r.known = a;
   r.installing = null;
   r.installed = ctx.nextInstall();
   r.down = null;

@@ -38,6 +38,7 @@ export function bootReplica(b: BootSlot, dedupeHorizonMs: number): Replica {
     slot: b.slot,
   });
   r.highest = b.version;
+  r.known = b.assignment;
   // In `os` mode a power cut may have taken the end of the log while an older mark says more; see `lost`.
   const commit = Math.min(b.marks.commit.seq, log.end.seq) as typeof b.marks.commit.seq;
   r.commit = commit;

@@ -100,6 +100,8 @@ export interface Replica {
   assignment: Assignment | null;
   /** On its way to disk; it acts under nothing meanwhile. */
   installing: Assignment | null;
+  /** The assignment on disk, whoever it names. */
+  known: Assignment | null;
   /** Highest version persisted or on its way; lower ones are refused (4.3). */
   highest: ChainVersion;
   role: Role;
@@ -235,6 +237,7 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     slot,
     assignment: null,
     installing: null,
+    known: null,
     highest: 0 as ChainVersion,
     role: 'none',
     index: -1,

@@ -1,0 +1,261 @@
+/**
+ * The next version of one chain (section 4), as a pure look at what is known: first those who are gone, then what the
+ * present version still waits for, then joins and orderly leavings. Changes of one slot are serial: a version is
+ * followed by another when its members installed it, or by one that leaves the silent ones out (P17).
+ */
+import type { Change } from '../planner/planner.ts';
+import type { ChainVersion, NodeName } from '../words.ts';
+import { guarded, statusOf } from './liveness.ts';
+import { acknowledgedLeaving, leaseUntil } from './nodes.ts';
+import { changeChain } from './saving.ts';
+import { type CoordinatorState, notice, type SavedChain, type SavedMember } from './state.ts';
+
+/** Why a member can't go on; '' = it can. */
+function gone(s: CoordinatorState, c: SavedChain, m: SavedMember): string {
+  const n = s.work?.nodes.find((x) => x.node === m.node);
+  if (n === undefined) return `${m.node} is not known any more`;
+  if (n.store !== m.store) return `${m.node} came back with another store`;
+  if (n.incarnation !== m.incarnation) return `${m.node} was started anew`;
+  const status = statusOf(s, n);
+  if (status === 'dead') return `${m.node} is dead`;
+  if (status === 'failed') return `the store of ${m.node} failed`;
+  if (status === 'left') return `${m.node} stopped`;
+  const report = s.heard.get(m.node)?.reports.get(c.slot);
+  if (report?.state === 'lost') return `${m.node} lost part of its log: ${report.why}`;
+  // Heard, but it does not install: silent for this slot (R26).
+  const published = s.publishedAt.get(c.slot);
+  if (
+    published?.version === c.version &&
+    s.now.mono - published.at > s.desired.timings.deadMs &&
+    !installed(s, c, m)
+  )
+    return `${m.node} does not install version ${c.version}`;
+  return '';
+}
+
+function installed(s: CoordinatorState, c: SavedChain, m: SavedMember): boolean {
+  const h = s.heard.get(m.node);
+  const report = h?.incarnation === m.incarnation ? h.reports.get(c.slot) : undefined;
+  return (
+    report !== undefined &&
+    report.version === c.version &&
+    (report.state === 'member' || report.state === 'serving')
+  );
+}
+
+export function serves(s: CoordinatorState, c: SavedChain, m: SavedMember): boolean {
+  const report = s.heard.get(m.node)?.reports.get(c.slot);
+  return installed(s, c, m) && report?.state === 'serving';
+}
+
+/** Every member serves the present version: it may change by plan. */
+export const stable = (s: CoordinatorState, c: SavedChain): boolean =>
+  c.handedOut && c.members.length > 0 && c.members.every((m) => serves(s, c, m));
+
+/** Decides what must happen to a chain whatever is planned. True when it changed. */
+export function tendChain(s: CoordinatorState, c: SavedChain): boolean {
+  const grown = noteWhole(s, c);
+  const now = grown ?? c;
+  return (
+    replaceRestarted(s, now) ||
+    leaveOutGone(s, now) ||
+    tendJoiner(s, now) ||
+    handOut(s, now) ||
+    admitJoiner(s, now) ||
+    letLeave(s, now) ||
+    grown !== null
+  );
+}
+
+/** A member that answers as what it is holds everything (R7): from now on it may carry the chain. */
+function noteWhole(s: CoordinatorState, c: SavedChain): SavedChain | null {
+  if (!c.members.some((m) => !m.whole && serves(s, c, m))) return null;
+  const chain = {
+    ...c,
+    members: c.members.map((m) => (m.whole || !serves(s, c, m) ? m : { ...m, whole: true })),
+  };
+  changeChain(s, chain);
+  return chain;
+}
+
+/** A member's process was started anew on the same store: its new incarnation takes its place (R3, R23). */
+function replaceRestarted(s: CoordinatorState, c: SavedChain): boolean {
+  const replaced: SavedMember[] = [];
+  const version = (c.version + 1) as ChainVersion;
+  const members = c.members.map((m) => {
+    const n = s.work?.nodes.find((x) => x.node === m.node);
+    if (n === undefined || n.incarnation === m.incarnation || n.store !== m.store) return m;
+    const h = s.heard.get(m.node);
+    if (h?.incarnation !== n.incarnation || h.leaving || h.gone || h.reports.get(c.slot)?.state === 'lost')
+      return m;
+    if (!h.reports.has(c.slot) && c.version > 1) return m;
+    replaced.push(m);
+    return { ...m, incarnation: n.incarnation, address: n.place.address, since: version };
+  });
+  if (replaced.length === 0) return false;
+  const reason = `${replaced.map((m) => m.node).join(', ')} was started anew`;
+  return issue(s, c, members, replaced, reason);
+}
+
+function leaveOutGone(s: CoordinatorState, c: SavedChain): boolean {
+  const out = c.members.map((m) => ({ m, why: gone(s, c, m) })).filter((x) => x.why !== '');
+  if (out.length === 0) return false;
+  const rest = c.members.filter((m) => !out.some((x) => x.m === m));
+  // The last one that surely has everything is never removed; the chain waits for it (4.8, 4.1).
+  if (!rest.some((m) => m.whole)) return false;
+  if (out.some((x) => x.why.endsWith('is dead')) && guarded(s)) {
+    s.waitingFor = 'more than half of the nodes vanished at once: waiting before anybody is left out';
+    return false;
+  }
+  return issue(
+    s,
+    c,
+    rest,
+    out.map((x) => x.m),
+    out.map((x) => x.why).join('; '),
+  );
+}
+
+/** A new version. Leases of those it leaves out are denied from this moment on. */
+function issue(
+  s: CoordinatorState,
+  c: SavedChain,
+  members: readonly SavedMember[],
+  out: readonly SavedMember[],
+  reason: string,
+  joiner = c.joiner,
+): boolean {
+  const excluded = [...c.excluded, ...out.map(({ node, incarnation }) => ({ node, incarnation }))];
+  const chain: SavedChain = {
+    slot: c.slot,
+    version: (c.version + 1) as ChainVersion,
+    members,
+    joiner,
+    excluded,
+    handedOut: false,
+    reason,
+  };
+  changeChain(s, waitOver(s, chain) ? { ...chain, excluded: [], handedOut: true } : chain);
+  return true;
+}
+
+/** Each left-out incarnation acknowledged a version without it, or its lease has run out by this leader's count (R6). */
+const waitOver = (s: CoordinatorState, c: SavedChain): boolean =>
+  c.excluded.every(
+    (x) =>
+      leaseUntil(s, x.node, x.incarnation) <= s.now.mono || acknowledgedLeaving(s, x.node, x.incarnation, c),
+  );
+
+function handOut(s: CoordinatorState, c: SavedChain): boolean {
+  if (c.handedOut || !waitOver(s, c)) return false;
+  changeChain(s, { ...c, excluded: [], handedOut: true });
+  return true;
+}
+
+/** A joiner that is gone, or whose process is another one now. No new version: it counts for nothing yet. */
+function tendJoiner(s: CoordinatorState, c: SavedChain): boolean {
+  const j = c.joiner;
+  if (j === null) return false;
+  const n = s.work?.nodes.find((x) => x.node === j.node);
+  const status = n === undefined ? 'dead' : statusOf(s, n);
+  const h = s.heard.get(j.node);
+  const leaving = h?.leaving === true || n?.drain === true || s.desired.drain.includes(j.node);
+  if (
+    n === undefined ||
+    n.store !== j.store ||
+    status === 'dead' ||
+    status === 'failed' ||
+    status === 'left' ||
+    leaving
+  ) {
+    changeChain(s, {
+      ...c,
+      joiner: null,
+      reason: `${j.node} does not join any more: ${leaving ? 'it leaves' : status}`,
+    });
+    return true;
+  }
+  if (n.incarnation === j.incarnation) return false;
+  changeChain(s, {
+    ...c,
+    joiner: { ...j, incarnation: n.incarnation, address: n.place.address },
+    reason: `the joiner ${j.node} was started anew`,
+  });
+  return true;
+}
+
+/** The tail of the present version holds back commits for the joiner: it becomes the tail (section 5, R10). */
+function admitJoiner(s: CoordinatorState, c: SavedChain): boolean {
+  const j = c.joiner;
+  const tail = c.members[c.members.length - 1];
+  if (j === null || tail === undefined || !stable(s, c)) return false;
+  const report = s.heard.get(tail.node)?.reports.get(c.slot);
+  if (report?.version !== c.version || report.insync !== j.incarnation) return false;
+  const version = (c.version + 1) as ChainVersion;
+  const member: SavedMember = { ...j, since: version, whole: false };
+  return issue(s, c, [...c.members, member], [], `${j.node} has everything: it becomes the tail`, null);
+}
+
+/** A node that was told to stop leaves each chain that has another whole member, one version at a time. */
+function letLeave(s: CoordinatorState, c: SavedChain): boolean {
+  if (!stable(s, c)) return false;
+  const leaving = c.members.filter((m) => s.heard.get(m.node)?.leaving === true);
+  const rest = c.members.filter((m) => !leaving.includes(m));
+  if (leaving.length === 0 || !rest.some((m) => m.whole)) return false;
+  return issue(s, c, rest, leaving, `${leaving.map((m) => m.node).join(', ')} asked to leave`);
+}
+
+/**
+ * Both ends of a link are heard and can't reach each other for the dead threshold: one end goes, the one with more
+ * broken links, else the later one (4.9, R25).
+ */
+export function cutBrokenLink(s: CoordinatorState, c: SavedChain): boolean {
+  if (c.members.length < 2 || !c.handedOut) return false;
+  for (let i = 0; i + 1 < c.members.length; i++) {
+    const a = c.members[i] as SavedMember;
+    const b = c.members[i + 1] as SavedMember;
+    const broken = Math.max(downFor(s, a.node, b.node), downFor(s, b.node, a.node));
+    if (broken < s.desired.timings.deadMs) continue;
+    const goer = brokenLinks(s, a.node) > brokenLinks(s, b.node) ? a : b;
+    const rest = c.members.filter((m) => m !== goer);
+    if (!rest.some((m) => m.whole)) continue;
+    return issue(s, c, rest, [goer], `${a.node} and ${b.node} can't reach each other; ${goer.node} goes`);
+  }
+  return false;
+}
+
+const downFor = (s: CoordinatorState, a: NodeName, b: NodeName): number =>
+  s.heard.get(a)?.unreachable.get(b) ?? 0;
+
+function brokenLinks(s: CoordinatorState, node: NodeName): number {
+  let n = s.heard.get(node)?.unreachable.size ?? 0;
+  for (const h of s.heard.values()) if (h.unreachable.has(node)) n++;
+  return n;
+}
+
+/** Carries out one change of the plan. */
+export function applyChange(s: CoordinatorState, change: Change): void {
+  const c = s.work?.chains[change.slot];
+  if (c === undefined || !stable(s, c)) return;
+  switch (change.kind) {
+    case 'join': {
+      const n = s.work?.nodes.find((x) => x.node === change.node);
+      if (n === undefined) return;
+      const joiner = { node: n.node, store: n.store, incarnation: n.incarnation, address: n.place.address };
+      changeChain(s, { ...c, joiner, reason: change.reason });
+      notice(s, 'info', 'join.begun', { slot: c.slot, joiner: n.node, reason: change.reason });
+      return;
+    }
+    case 'remove': {
+      const out = c.members.filter((m) => m.node === change.node);
+      const rest = c.members.filter((m) => m.node !== change.node);
+      if (rest.some((m) => m.whole)) issue(s, c, rest, out, change.reason);
+      return;
+    }
+    case 'reorder': {
+      const members = change.members.map((node) => c.members.find((m) => m.node === node) as SavedMember);
+      issue(s, c, members, [], change.reason);
+      return;
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/** What people and the operator see of a coordinator. */
+
+import type { Epoch } from '../words.ts';
+import { serves, stable } from './chains.ts';
+import type { CoordinatorView, ReplicaState } from './contract.ts';
+import { leads } from './election.ts';
+import { statusOf } from './liveness.ts';
+import type { CoordinatorState, SavedChain, SavedMember } from './state.ts';
+
+export function viewOf(s: CoordinatorState): CoordinatorView {
+  const saved = s.saved;
+  return {
+    clusterId: saved?.clusterId ?? '',
+    leading: leads(s),
+    name: s.config.name,
+    leader: s.leaseAddress,
+    epoch: saved?.epoch ?? (0 as Epoch),
+    revision: saved?.revision ?? 0,
+    waiting: s.leading.at === 'orphan' ? s.leading.why : s.waitingFor,
+    chains: (saved?.chains ?? []).map((c) => ({
+      slot: c.slot,
+      version: c.version,
+      members: [
+        ...c.members.map((m, i) => ({
+          node: m.node,
+          incarnation: m.incarnation,
+          role: roleOf(c, i),
+          state: stateOf(s, c, m),
+        })),
+        ...(c.joiner === null
+          ? []
+          : [
+              {
+                node: c.joiner.node,
+                incarnation: c.joiner.incarnation,
+                role: 'joiner' as const,
+                state: joinerState(s, c),
+              },
+            ]),
+      ],
+      full: stable(s, c) && c.members.length >= s.desired.replicationFactor,
+      reason: c.reason,
+    })),
+    nodes: (saved?.nodes ?? []).map((n) => ({
+      node: n.node,
+      incarnation: n.incarnation,
+      status: statusOf(s, n),
+      address: n.place.address,
+      admin: n.place.admin,
+      grpc: n.place.grpc,
+      zone: n.place.zone,
+      host: n.place.host,
+      chains: (saved?.chains ?? []).filter(
+        (c) => c.members.some((m) => m.node === n.node) || c.joiner?.node === n.node,
+      ).length,
+      admitted: s.heard.get(n.node)?.admitted ?? false,
+      draining: n.drain || s.desired.drain.includes(n.node) || s.heard.get(n.node)?.leaving === true,
+    })),
+  };
+}
+
+function roleOf(c: SavedChain, i: number): 'head' | 'middle' | 'tail' | 'alone' {
+  if (c.members.length === 1) return 'alone';
+  return i === 0 ? 'head' : i === c.members.length - 1 ? 'tail' : 'middle';
+}
+
+function stateOf(s: CoordinatorState, c: SavedChain, m: SavedMember): ReplicaState {
+  const n = s.saved?.nodes.find((x) => x.node === m.node);
+  if (
+    n === undefined ||
+    n.incarnation !== m.incarnation ||
+    ['dead', 'left', 'failed'].includes(statusOf(s, n))
+  )
+    return 'silent';
+  return serves(s, c, m) ? 'serving' : 'member';
+}
+
+function joinerState(s: CoordinatorState, c: SavedChain): ReplicaState {
+  const tail = c.members[c.members.length - 1];
+  const report = tail === undefined ? undefined : s.heard.get(tail.node)?.reports.get(c.slot);
+  return report !== undefined && report.insync === c.joiner?.incarnation ? 'insync' : 'copying';
+}
