@@ -1,0 +1,180 @@
+/** What one disk holds: the meaning of a batch, by the words of protocol/persist.ts, with every rule checked. */
+import { changesKey, type Entry, storesValue } from '../../protocol/entry.ts';
+import { invariant } from '../../protocol/errors.ts';
+import type { Batch, BootSlot, Identity, Marks, PersistItem } from '../../protocol/persist.ts';
+import {
+  type Assignment,
+  type ChainVersion,
+  type Epoch,
+  type Key,
+  noIncarnation,
+  origin,
+  type Position,
+  type Seq,
+  type Slot,
+} from '../../protocol/words.ts';
+
+export interface SlotContent {
+  readonly slot: Slot;
+  assignment: Assignment | null;
+  version: ChainVersion;
+  start: Position;
+  /** Entries after `start`, without gaps. */
+  log: Entry[];
+  marks: Marks;
+  dedupe: Uint8Array | null;
+  values: Map<Key, Entry>;
+  /** After a power cut under durability `os`: the log is proven up to here only. */
+  syncedEnd: Position | null;
+}
+
+export interface Content {
+  identity: Identity;
+  readonly slots: Map<Slot, SlotContent>;
+}
+
+export const createContent = (): Content => ({
+  identity: { clusterId: '', epoch: 0 as Epoch, incarnation: noIncarnation },
+  slots: new Map(),
+});
+
+/** A copy that later batches on the original do not reach. */
+export const copyContent = (c: Content): Content => ({
+  identity: c.identity,
+  slots: new Map(
+    [...c.slots].map(([slot, s]) => [slot, { ...s, log: [...s.log], values: new Map(s.values) }]),
+  ),
+});
+
+/** @throws InvariantBroken when the batch asks for what no store may do. */
+export function applyBatch(content: Content, batch: Batch): void {
+  for (const item of batch.items) {
+    if (item.kind === 'identity') content.identity = item;
+    else applyItem(slotContent(content, item.slot), item);
+  }
+}
+
+export const endOf = (s: SlotContent): Position => {
+  const last = s.log[s.log.length - 1];
+  return last === undefined ? s.start : { version: last.version, seq: last.seq };
+};
+
+/** The entry at a sequence; undefined when it is trimmed, or not there. */
+export const entryAt = (s: SlotContent, seq: number): Entry | undefined => s.log[seq - s.start.seq - 1];
+
+export function bootSlotOf(s: SlotContent): BootSlot {
+  const { slot, assignment, version, start, dedupe } = s;
+  const boot: BootSlot = {
+    slot,
+    assignment,
+    version,
+    start,
+    log: [...s.log],
+    marks: { ...s.marks, dedupe: null },
+    dedupe,
+  };
+  return s.syncedEnd === null ? boot : { ...boot, syncedEnd: s.syncedEnd };
+}
+
+function slotContent(content: Content, slot: Slot): SlotContent {
+  let s = content.slots.get(slot);
+  if (s === undefined) {
+    s = {
+      slot,
+      assignment: null,
+      version: 0 as ChainVersion,
+      start: origin,
+      log: [],
+      marks: marksAt(origin),
+      dedupe: null,
+      values: new Map(),
+      syncedEnd: null,
+    };
+    content.slots.set(slot, s);
+  }
+  return s;
+}
+
+const marksAt = (start: Position): Marks => ({
+  commit: start,
+  passed: start,
+  promised: start,
+  complete: start.seq === 0,
+  dedupe: null,
+});
+
+function applyItem(s: SlotContent, item: Exclude<PersistItem, { kind: 'identity' }>): void {
+  switch (item.kind) {
+    case 'append':
+      for (const entry of item.entries) append(s, entry);
+      return;
+    case 'drop':
+      invariant(item.to >= s.start.seq, 'a drop stays within the retained log', {
+        slot: s.slot,
+        to: item.to,
+      });
+      s.log.length = Math.min(s.log.length, item.to - s.start.seq);
+      return;
+    case 'apply':
+      for (const entry of item.entries) applyEntry(s, entry);
+      return;
+    case 'marks':
+      s.marks = item;
+      if (item.dedupe !== null) s.dedupe = item.dedupe;
+      return;
+    case 'assignment':
+      invariant(item.assignment.version >= s.version, 'a chain version is never lowered', { slot: s.slot });
+      s.assignment = item.assignment;
+      s.version = item.assignment.version;
+      s.syncedEnd = null;
+      return;
+    case 'erase':
+      s.start = item.start;
+      s.log = [];
+      s.values.clear();
+      s.marks = marksAt(item.start);
+      s.dedupe = null;
+      s.syncedEnd = null;
+      return;
+    case 'trim':
+      trim(s, item.start, item.dedupe);
+      return;
+  }
+}
+
+function append(s: SlotContent, entry: Entry): void {
+  const end = endOf(s);
+  const follows =
+    entry.slot === s.slot &&
+    entry.seq === end.seq + 1 &&
+    entry.versionBefore === end.version &&
+    entry.version >= end.version;
+  invariant(follows, 'an entry on disk follows the end of its log (R20)', {
+    slot: s.slot,
+    entry: `${entry.version}:${entry.seq} after ${entry.versionBefore}`,
+    end,
+  });
+  s.log.push(entry);
+}
+
+function applyEntry(s: SlotContent, entry: Entry): void {
+  if (!changesKey(entry)) return;
+  if (storesValue(entry)) s.values.set(entry.key, entry);
+  else s.values.delete(entry.key);
+}
+
+function trim(s: SlotContent, start: Position, dedupe: Uint8Array): void {
+  if (start.seq < s.start.seq) return;
+  invariant(start.seq <= endOf(s).seq, 'a trim stays within the log', { slot: s.slot, start });
+  invariant(start.seq <= s.marks.commit.seq, 'a log is never trimmed above the commit mark (R41)', {
+    slot: s.slot,
+    start,
+    commit: s.marks.commit,
+  });
+  s.log.splice(0, start.seq - s.start.seq);
+  s.start = start;
+  s.dedupe = dedupe;
+}
+
+/** First sequence that a log retains. */
+export const firstRetained = (s: SlotContent): Seq => (s.start.seq + 1) as Seq;

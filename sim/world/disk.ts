@@ -1,0 +1,185 @@
+/**
+ * A disk with one write under way at a time. A batch is durable as a whole or not at all; when the power goes while
+ * it is being written, chance decides. Under durability `os` a written batch is in the page cache first: it survives
+ * the process, and is lost with the machine until the next flush.
+ */
+import type { Entry } from '../../protocol/entry.ts';
+import type { Batch, Boot, Scanned } from '../../protocol/persist.ts';
+import { type Key, type Seq, type Slot, storeId } from '../../protocol/words.ts';
+import type { Random } from '../random.ts';
+import { applyBatch, bootSlotOf, type Content, copyContent, createContent, endOf } from './content.ts';
+import type { Schedule } from './schedule.ts';
+
+export interface DiskOptions {
+  readonly durability: 'fsync' | 'os';
+  /** A write takes `writeMs`, up to `spreadMs` more, and now and then ten times that. */
+  readonly writeMs: number;
+  readonly spreadMs: number;
+}
+
+export interface Disk {
+  readonly id: string;
+  /** What every process would read now. */
+  readonly content: Content;
+  /** A batch is being written. */
+  readonly busy: boolean;
+  /** Values that the disk gives back damaged. */
+  readonly rotten: Set<Key>;
+  write(batch: Batch, done: () => void, failed: (why: string) => void): void;
+  fetch(slot: Slot, key: Key): Uint8Array | null | 'corrupt';
+  readLog(slot: Slot, from: Seq, maxBytes: number): readonly Entry[];
+  scan(slot: Slot, after: Key | null, maxBytes: number): Scanned | 'corrupt';
+  boot(): Boot;
+  /** Time for a read, ms; now and then 0: the value was in the cache. */
+  readTime(): number;
+  /** Nothing is written for so long. */
+  stall(ms: number): void;
+  /** The write under way, or the next one, fails: the batch may be there or not. */
+  breakNext(): void;
+  /** The process ended: what it was writing may have arrived. */
+  abandon(): void;
+  /** The machine lost its power. */
+  powerLoss(): void;
+  /** As a volume that was detached and given to another machine: the same content, from now on apart. */
+  clone(): Disk;
+  flush(): void;
+}
+
+export function createDisk(
+  schedule: Schedule,
+  random: Random,
+  id: string,
+  options: DiskOptions,
+  from: Content = createContent(),
+): Disk {
+  let content = from;
+  /** Under `os`: what a power cut leaves for sure, and what was written since. */
+  let synced = options.durability === 'os' ? copyContent(from) : null;
+  let unsynced: Batch[] = [];
+  let writing: { batch: Batch; gone: boolean } | null = null;
+  let stalledUntil = 0;
+  let breaks = false;
+  const rotten = new Set<Key>();
+
+  function settle(batch: Batch): void {
+    applyBatch(content, batch);
+    if (synced !== null) unsynced.push(batch);
+    for (const item of batch.items)
+      if (item.kind === 'apply') for (const e of item.entries) rotten.delete(e.key);
+  }
+
+  function writeTime(): number {
+    const usual = options.writeMs + random.next() * options.spreadMs;
+    return random.chance(0.01) ? usual * 10 : usual;
+  }
+
+  function write(batch: Batch, done: () => void, failed: (why: string) => void): void {
+    const job = { batch, gone: false };
+    writing = job;
+    const finish = (): void => {
+      if (job.gone) return;
+      if (schedule.now < stalledUntil) {
+        schedule.at(stalledUntil, finish);
+        return;
+      }
+      writing = null;
+      if (!breaks) {
+        settle(batch);
+        return done();
+      }
+      breaks = false;
+      if (random.chance(0.5)) settle(batch);
+      failed('the disk reported an input/output error');
+    };
+    schedule.after(writeTime(), finish);
+  }
+
+  function abandon(): void {
+    if (writing === null) return;
+    writing.gone = true;
+    if (random.chance(0.5)) settle(writing.batch);
+    writing = null;
+  }
+
+  function powerLoss(): void {
+    abandon();
+    if (synced === null) return;
+    const proven = synced;
+    const ends = new Map([...proven.slots].map(([slot, s]) => [slot, endOf(s)]));
+    const kept = unsynced.slice(0, random.int(unsynced.length + 1));
+    for (const batch of kept) applyBatch(proven, batch);
+    for (const [slot, s] of proven.slots)
+      s.syncedEnd ??= ends.get(slot) ?? { version: s.start.version, seq: s.start.seq };
+    content = proven;
+    synced = copyContent(proven);
+    unsynced = [];
+  }
+
+  return {
+    id,
+    get content() {
+      return content;
+    },
+    get busy() {
+      return writing !== null;
+    },
+    rotten,
+    write,
+    fetch(slot, key) {
+      if (rotten.has(key)) return 'corrupt';
+      return content.slots.get(slot)?.values.get(key)?.bytes ?? null;
+    },
+    readLog(slot, from_, maxBytes) {
+      const s = content.slots.get(slot);
+      if (s === undefined || from_ <= s.start.seq) return [];
+      return upTo(s.log.slice(from_ - s.start.seq - 1), maxBytes);
+    },
+    scan(slot, after, maxBytes) {
+      const values = content.slots.get(slot)?.values ?? new Map<Key, Entry>();
+      const keys = [...values.keys()].filter((key) => after === null || key > after).sort();
+      const found = upTo(
+        keys.map((key) => values.get(key) as Entry),
+        maxBytes,
+      );
+      if (found.some((e) => rotten.has(e.key))) return 'corrupt';
+      const last = found[found.length - 1];
+      return {
+        values: found.map((e) => e.bytes),
+        next: last === undefined || found.length === keys.length ? null : last.key,
+      };
+    },
+    boot: () => ({
+      store: storeId(id),
+      identity: content.identity,
+      slots: [...content.slots.values()].map(bootSlotOf),
+    }),
+    readTime: () =>
+      random.chance(0.5) ? 0 : options.writeMs * random.next() + Math.max(0, stalledUntil - schedule.now),
+    stall(ms) {
+      stalledUntil = Math.max(stalledUntil, schedule.now + ms);
+    },
+    breakNext() {
+      breaks = true;
+    },
+    abandon,
+    powerLoss,
+    clone: () => createDisk(schedule, random, id, options, copyContent(content)),
+    flush() {
+      if (synced === null) return;
+      for (const batch of unsynced) applyBatch(synced, batch);
+      unsynced = [];
+    },
+  };
+}
+
+/** The first ones, at least one if there is one, no more once `maxBytes` are reached. */
+function upTo(entries: readonly Entry[], maxBytes: number): Entry[] {
+  const out: Entry[] = [];
+  let bytes = 0;
+  for (const e of entries) {
+    if (bytes >= maxBytes) break;
+    out.push(e);
+    bytes += e.bytes.length;
+  }
+  return out;
+}

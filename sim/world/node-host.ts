@@ -1,0 +1,286 @@
+/** Drives one core of a storage node: its links, its disk, its clock, its event loop. */
+import type { Effects, NodeConfig, NodeEvent, Now } from '../../protocol/node/contract.ts';
+import { NodeCore } from '../../protocol/node/node.ts';
+import type { Batch } from '../../protocol/persist.ts';
+import type { Reply, Request } from '../../protocol/requests.ts';
+import { type NodeName, noIncarnation } from '../../protocol/words.ts';
+import type { Random } from '../random.ts';
+import type { Clock } from './clock.ts';
+import { describeBatch, describeReply } from './describe.ts';
+import type { Disk } from './disk.ts';
+import type { Frame } from './flow.ts';
+import { createLoop, type Loop } from './loop.ts';
+import type { Dialer, Link, Network, Port } from './network.ts';
+import type { Schedule } from './schedule.ts';
+import type { Trace } from './trace.ts';
+
+/** Who looks at every step of every node. */
+export interface NodeObserver {
+  /** The node handled events and its effects are about to leave. */
+  turned(host: NodeHost): void;
+  replied(host: NodeHost, request: Request, reply: Reply): void;
+  written(host: NodeHost, batch: Batch): void;
+  notice(host: NodeHost, name: string, level: string): void;
+  /** The core threw: a broken invariant. */
+  broke(host: NodeHost, error: Error): void;
+}
+
+export interface NodeHost {
+  readonly name: NodeName;
+  /** Distinguishes the processes of one node, one after the other or, for a while, beside each other. */
+  readonly process: number;
+  readonly core: NodeCore;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly loop: Loop<NodeEvent>;
+  readonly port: Port;
+  /** Its store failed: nothing is acknowledged any more. */
+  readonly failed: boolean;
+  leave(): void;
+  trim(upTo: Extract<NodeEvent, { kind: 'trim' }>['upTo']): void;
+  /** Ends the process; `quiet`: its machine went with it. */
+  kill(quiet: boolean): void;
+}
+
+export interface NodeHostOptions {
+  readonly config: NodeConfig;
+  readonly process: number;
+  readonly machine: number;
+  readonly tickMs: number;
+  /** Incoming connections are reported as links too. */
+  readonly reportsIncoming: boolean;
+}
+
+export interface HostWorld {
+  readonly schedule: Schedule;
+  readonly random: Random;
+  readonly network: Network;
+  readonly trace: Trace;
+}
+
+export function createNodeHost(
+  world: HostWorld,
+  options: NodeHostOptions,
+  parts: { disk: Disk; clock: Clock; observer: NodeObserver },
+): NodeHost {
+  const { schedule, network, trace } = world;
+  const { disk, clock, observer } = parts;
+  const { config } = options;
+  const now = (): Now => ({ mono: clock.mono(), wall: clock.wall() });
+  const core = new NodeCore(config, disk.boot(), now());
+  const dialers = new Map<string, Dialer>();
+  const callers = new Map<number, { link: Link; id: number; request: Request }>();
+  let tag = 0;
+  let tickQueued = false;
+  let failed = false;
+
+  const loop = createLoop<NodeEvent>(schedule, world.random.fork(), (events) => {
+    try {
+      for (const event of events) {
+        if (event.kind === 'tick') tickQueued = false;
+        core.handle(event, now());
+      }
+      const effects = core.drain();
+      observer.turned(host);
+      carryOut(effects);
+    } catch (error) {
+      observer.broke(host, error as Error);
+      kill(false);
+    }
+  });
+
+  const port: Port = {
+    name: config.name,
+    machine: options.machine,
+    alive: () => loop.alive,
+    responsive: () => loop.alive && !loop.frozen,
+    opened(link) {
+      if (link.dialer === port) return reportLink(link.acceptor.name, true);
+      const mine = dialers.get(link.dialer.name)?.link;
+      if (options.reportsIncoming && mine !== undefined && mine !== null) reportLink(link.dialer.name, true);
+    },
+    closed(link) {
+      if (link.dialer === port) reportLink(link.acceptor.name, false);
+    },
+    received,
+  };
+
+  function reportLink(to: string, up: boolean): void {
+    if (config.coordinators.includes(to)) loop.deliver({ kind: 'coordinatorLink', to, up });
+    else loop.deliver({ kind: 'link', peer: to as NodeName, up });
+  }
+
+  function received(link: Link, frame: Frame): void {
+    for (const message of frame.messages) {
+      switch (message.kind) {
+        case 'ask':
+          tag++;
+          callers.set(tag, { link, id: message.id, request: message.request });
+          loop.deliver({ kind: 'request', tag, request: message.request });
+          break;
+        case 'registered':
+        case 'grant':
+        case 'set':
+        case 'refused':
+        case 'routes':
+          loop.deliver({ kind: 'coordinator', from: link.acceptor.name, message });
+          break;
+        case 'register':
+        case 'heartbeat':
+        case 'goodbye':
+        case 'askRoutes':
+        case 'answer':
+        case 'hello':
+          throw new Error(`a node is never sent ${message.kind}`);
+        default:
+          loop.deliver({
+            kind: 'peer',
+            from: link.dialer.name as NodeName,
+            incarnation: frame.incarnation,
+            message,
+          });
+      }
+    }
+  }
+
+  function carryOut(effects: Effects): void {
+    for (const [peer, messages] of effects.sends) sendTo(peer, { incarnation: core.incarnation, messages });
+    for (const { to, message } of effects.control)
+      sendTo(to, { incarnation: core.incarnation, messages: [message] });
+    for (const { tag: t, reply } of effects.replies) answer(t, reply);
+    for (const { id, slot, key } of effects.fetches)
+      read(() => loop.deliver({ kind: 'fetched', id, entry: disk.fetch(slot, key) }));
+    for (const { id, slot, from, maxBytes } of effects.logReads)
+      read(() => loop.deliver({ kind: 'logRead', id, entries: disk.readLog(slot, from, maxBytes) }));
+    for (const { id, slot, after, maxBytes } of effects.scans)
+      read(() => loop.deliver({ kind: 'scanned', id, result: disk.scan(slot, after, maxBytes) }));
+    for (const { name, level, fields } of effects.notices) {
+      trace.note(
+        'notice',
+        options.process,
+        0,
+        slotOfFields(fields),
+        () => `${config.name} ${name} ${JSON.stringify(fields)}`,
+      );
+      observer.notice(host, name, level);
+    }
+    dialPeers();
+    writeNext();
+  }
+
+  function read(deliver: () => void): void {
+    const wait = disk.readTime();
+    if (wait === 0) deliver();
+    else schedule.after(wait, () => loop.alive && deliver());
+  }
+
+  function sendTo(to: string, frame: Frame): void {
+    const link = dialers.get(to)?.link;
+    if (link !== null && link !== undefined) network.send(link, port, frame);
+  }
+
+  function answer(t: number, reply: Reply): void {
+    const caller = callers.get(t);
+    if (caller === undefined) throw new Error(`${config.name} answered request ${t} twice, or nobody's`);
+    callers.delete(t);
+    trace.note(
+      'reply',
+      options.process,
+      caller.id,
+      -1,
+      () => `${config.name} -> ${caller.link.dialer.name} ${describeReply(reply)}`,
+    );
+    observer.replied(host, caller.request, reply);
+    network.send(caller.link, port, {
+      incarnation: noIncarnation,
+      messages: [{ kind: 'answer', id: caller.id, reply }],
+    });
+  }
+
+  function dialPeers(): void {
+    for (const [peer, { address }] of core.peers)
+      if (!dialers.has(peer)) dialers.set(peer, network.dial(port, address));
+  }
+
+  function writeNext(): void {
+    if (disk.busy || failed) return;
+    const batch = core.takeBatch();
+    if (batch === null) return;
+    trace.note(
+      'write',
+      options.process,
+      batch.id,
+      slotOfBatch(batch),
+      () => `${config.name} ${describeBatch(batch)}`,
+    );
+    disk.write(
+      batch,
+      () => {
+        trace.note(
+          'written',
+          options.process,
+          batch.id,
+          slotOfBatch(batch),
+          () => `${config.name} batch ${batch.id}`,
+        );
+        observer.written(host, batch);
+        loop.deliver({ kind: 'persisted', batch: batch.id });
+      },
+      (why) => {
+        failed = true;
+        trace.note('diskfail', options.process, batch.id, -1, () => `${config.name} ${why}`);
+        loop.deliver({ kind: 'failed', why });
+      },
+    );
+  }
+
+  function tick(): void {
+    if (!loop.alive) return;
+    if (!tickQueued) {
+      tickQueued = true;
+      loop.deliver({ kind: 'tick' });
+    }
+    schedule.after(clock.realTime(options.tickMs), tick);
+  }
+
+  function kill(quiet: boolean): void {
+    if (!loop.alive) return;
+    loop.kill();
+    disk.abandon();
+    network.gone(port, quiet);
+  }
+
+  const host: NodeHost = {
+    name: config.name,
+    process: options.process,
+    core,
+    disk,
+    clock,
+    loop,
+    port,
+    get failed() {
+      return failed;
+    },
+    leave: () => loop.deliver({ kind: 'leave' }),
+    trim: (upTo) => loop.deliver({ kind: 'trim', upTo }),
+    kill,
+  };
+  network.listen(config.place.address, port);
+  for (const address of config.coordinators) dialers.set(address, network.dial(port, address));
+  schedule.after(world.random.next() * options.tickMs, tick);
+  return host;
+}
+
+const slotOfFields = (fields: Readonly<Record<string, unknown>>): number =>
+  typeof fields.slot === 'number' ? fields.slot : -1;
+
+/** The slot of a batch that concerns one slot only. */
+function slotOfBatch(batch: Batch): number {
+  let slot = -1;
+  for (const item of batch.items) {
+    if (item.kind === 'identity') continue;
+    if (slot !== -1 && slot !== item.slot) return -1;
+    slot = item.slot;
+  }
+  return slot;
+}

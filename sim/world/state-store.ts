@@ -1,0 +1,80 @@
+/**
+ * The coordinators' durable state: two objects with compare-and-swap. A call takes time each way; it may be answered,
+ * lost before it took effect, lost after, or take effect long after its caller gave up (R31).
+ */
+import type { CoordinatorEffects, StoredObject, StoreOutcome } from '../../protocol/coordinator/contract.ts';
+import type { Random } from '../random.ts';
+import type { Schedule } from './schedule.ts';
+
+export type StoreCall = CoordinatorEffects['stores'][number];
+
+export interface StateStore {
+  call(from: string, call: StoreCall, answer: (outcome: StoreOutcome) => void): void;
+  /** Nobody, or only the named coordinator, gets through; undone by `open`. */
+  close(from?: string): void;
+  open(): void;
+  /** Probability that a call's outcome is unknown. */
+  setUnknown(probability: number): void;
+  /** The saved text, for the trace. */
+  peek(object: StoredObject): string | null;
+}
+
+const patienceMs = 800;
+
+export function createStateStore(
+  schedule: Schedule,
+  random: Random,
+  effect: (what: string) => void,
+): StateStore {
+  const objects = new Map<StoredObject, { value: string; tag: number }>();
+  const closedTo = new Set<string>();
+  let closed = false;
+  let unknown = 0;
+  let tag = 0;
+
+  function apply(call: StoreCall): StoreOutcome {
+    const now = objects.get(call.object);
+    if (call.op === 'read')
+      return { kind: 'read', value: now?.value ?? null, tag: now === undefined ? null : `${now.tag}` };
+    if ((now === undefined ? null : `${now.tag}`) !== call.expect) {
+      effect('conflict');
+      return { kind: 'conflict' };
+    }
+    tag++;
+    objects.set(call.object, { value: call.value, tag });
+    return { kind: 'written', tag: `${tag}` };
+  }
+
+  return {
+    call(from, call, answer) {
+      const isClosed = closed || closedTo.has(from);
+      if (!isClosed && !random.chance(unknown)) {
+        schedule.after(random.between(0.5, 8), () => {
+          const outcome = apply(call);
+          schedule.after(random.between(0.5, 8), () => answer(outcome));
+        });
+        return;
+      }
+      effect(isClosed ? 'outage' : 'unknown');
+      // Lost on the way there, or only the answer is lost, or it takes effect after the caller gave up.
+      const fate = isClosed ? random.int(4) : 1 + random.int(3);
+      if (fate === 2) schedule.after(random.between(0.5, 8), () => apply(call));
+      if (fate === 3) schedule.after(random.between(patienceMs, 3 * patienceMs), () => apply(call));
+      schedule.after(patienceMs, () =>
+        answer({ kind: 'unknown', why: 'the state store did not answer in time' }),
+      );
+    },
+    close(from) {
+      if (from === undefined) closed = true;
+      else closedTo.add(from);
+    },
+    open() {
+      closed = false;
+      closedTo.clear();
+    },
+    setUnknown(probability) {
+      unknown = probability;
+    },
+    peek: (object) => objects.get(object)?.value ?? null,
+  };
+}

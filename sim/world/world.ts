@@ -1,0 +1,248 @@
+/** A cluster in one thread: storage nodes, coordinators, clients, their machines, and the network between them. */
+import type { CreateCoordinatorCore, Desired } from '../../protocol/coordinator/contract.ts';
+import { clientId, type NodeName, nodeName } from '../../protocol/words.ts';
+import type { HistoryRecord } from '../checker/history.ts';
+import type { Plan } from '../plan.ts';
+import { createRandom, type Random } from '../random.ts';
+import { type Client, createClient } from './client.ts';
+import { type Clock, createClock } from './clock.ts';
+import { createContent } from './content.ts';
+import { type CoordinatorHost, createCoordinatorHost } from './coordinator-host.ts';
+import { createDisk, type Disk } from './disk.ts';
+import { createNetwork, type Network } from './network.ts';
+import { createNodeHost, type HostWorld, type NodeHost, type NodeObserver } from './node-host.ts';
+import { createSchedule, type Schedule } from './schedule.ts';
+import { createStateStore, type StateStore } from './state-store.ts';
+import { createTrace, type Trace } from './trace.ts';
+
+/** The place of a storage node: its machine stays while processes and disks come and go. */
+export interface NodeSeat {
+  readonly name: NodeName;
+  readonly machine: number;
+  readonly clock: Clock;
+  disk: Disk;
+  host: NodeHost | null;
+  /** Disks that it had before, for those who look back. */
+  formats: number;
+}
+
+export interface CoordinatorSeat {
+  readonly name: string;
+  readonly machine: number;
+  readonly clock: Clock;
+  host: CoordinatorHost | null;
+}
+
+/** What a world tells those who watch it. */
+export interface WorldObserver extends NodeObserver {
+  /** Something that a fault caused took place. */
+  effect(what: string): void;
+  started(host: NodeHost): void;
+  ended(host: NodeHost): void;
+  coordinatorBroke(name: string, error: Error): void;
+}
+
+export interface World extends HostWorld {
+  readonly plan: Plan;
+  readonly schedule: Schedule;
+  readonly random: Random;
+  readonly network: Network;
+  readonly trace: Trace;
+  readonly store: StateStore;
+  readonly nodes: readonly NodeSeat[];
+  readonly coordinators: readonly CoordinatorSeat[];
+  readonly clients: readonly Client[];
+  readonly history: HistoryRecord[];
+  desired: Desired;
+  /** `lockProof`: the new process holds the store's lock on the machine that ran the old one. */
+  startNode(seat: NodeSeat, lockProof: boolean): NodeHost;
+  endNode(seat: NodeSeat, quiet: boolean): void;
+  /** A new, empty disk in the place of the old one. */
+  format(seat: NodeSeat): void;
+  startCoordinator(seat: CoordinatorSeat): void;
+  endCoordinator(seat: CoordinatorSeat, quiet: boolean): void;
+  /** The coordinator that leads as far as it knows. */
+  leader(): CoordinatorHost | undefined;
+}
+
+export interface WorldOptions {
+  readonly plan: Plan;
+  readonly observer: WorldObserver;
+  readonly trace: boolean;
+  readonly createCoordinatorCore: CreateCoordinatorCore;
+}
+
+export function createWorld({ plan, observer, trace: wanted, createCoordinatorCore }: WorldOptions): World {
+  const random = createRandom(plan.seed);
+  const schedule = createSchedule();
+  const trace = createTrace(schedule, wanted);
+  const network = createNetwork(
+    { schedule, random: random.fork(), tell: (e) => observer.effect(e) },
+    plan.network,
+  );
+  const store = createStateStore(schedule, random.fork(), (e) => observer.effect(e));
+  const hostWorld: HostWorld = { schedule, random: random.fork(), network, trace };
+  const history: HistoryRecord[] = [];
+  let machine = 0;
+  let process = 0;
+  let person = 0;
+
+  const newClock = (): Clock => {
+    const { clockRate } = plan.timings;
+    const rate = 1 + random.between(-clockRate, clockRate);
+    return createClock(schedule, {
+      rate,
+      start: random.between(0, 1e7),
+      wallOffset: random.between(-2000, 2000),
+    });
+  };
+  const newDisk = (id: string): Disk => createDisk(schedule, random.fork(), id, plan.disk, createContent());
+
+  const nodes: NodeSeat[] = Array.from({ length: plan.nodes }, (_, i) => ({
+    name: nodeName(`n${i}`),
+    machine: machine++,
+    clock: newClock(),
+    disk: newDisk(`store-n${i}-0`),
+    host: null,
+    formats: 0,
+  }));
+  const coordinators: CoordinatorSeat[] = Array.from({ length: plan.coordinators }, (_, i) => ({
+    name: `c${i}`,
+    machine: machine++,
+    clock: newClock(),
+    host: null,
+  }));
+  const desired: Desired = {
+    slots: plan.slots,
+    replicationFactor: plan.replicationFactor,
+    nodes: plan.nodes,
+    drain: [],
+    timings: plan.timings,
+    concurrentMoves: plan.concurrentMoves,
+  };
+  const clients = Array.from({ length: plan.clients }, (_, i) => newClient(i));
+
+  function newClient(i: number): Client {
+    const pinned = i < 2 || random.chance(0.3);
+    return createClient(
+      hostWorld,
+      {
+        name: `k${i}`,
+        machine: machine++,
+        slots: plan.slots,
+        nodes: nodes.map((n) => n.name),
+        pinned: pinned ? random.pick(nodes).name : null,
+        passOn: random.chance(0.5),
+        workload: plan.workload,
+        patienceMs: plan.patienceMs,
+        attemptMs: plan.attemptMs,
+        nextPerson: () => ++person,
+      },
+      (entry) => history.push(entry),
+    );
+  }
+
+  function startNode(seat: NodeSeat, lockProof: boolean): NodeHost {
+    process++;
+    const host = createNodeHost(
+      hostWorld,
+      {
+        config: {
+          name: seat.name,
+          place: {
+            address: seat.name,
+            grpc: '',
+            admin: '',
+            zone: `z${seat.machine % 3}`,
+            host: seat.name,
+            weight: 1,
+          },
+          slots: plan.slots,
+          timings: plan.timings,
+          coordinators: coordinators.map((c) => c.name),
+          ownClient: clientId(2 ** 45 + process),
+          lockProof,
+        },
+        process,
+        machine: seat.machine,
+        tickMs: plan.tickMs,
+        reportsIncoming: plan.reportsIncoming,
+      },
+      { disk: seat.disk, clock: seat.clock, observer },
+    );
+    seat.host = host;
+    trace.note(
+      'start',
+      process,
+      seat.machine,
+      -1,
+      () => `${seat.name} process ${process}${lockProof ? ' with lock proof' : ''}`,
+    );
+    observer.started(host);
+    return host;
+  }
+
+  function endNode(seat: NodeSeat, quiet: boolean): void {
+    const { host } = seat;
+    if (host === null) return;
+    trace.note(
+      'end',
+      host.process,
+      seat.machine,
+      -1,
+      () => `${seat.name} process ${host.process}${quiet ? ', unnoticed' : ''}`,
+    );
+    host.kill(quiet);
+    seat.host = null;
+    observer.ended(host);
+  }
+
+  function startCoordinator(seat: CoordinatorSeat): void {
+    process++;
+    trace.note('start', process, seat.machine, -1, () => `${seat.name} process ${process}`);
+    seat.host = createCoordinatorHost(
+      hostWorld,
+      {
+        config: {
+          name: seat.name,
+          address: seat.name,
+          newClusterId: `cluster-${plan.seed}-${process}`,
+          desired: world.desired,
+        },
+        process,
+        machine: seat.machine,
+        tickMs: plan.tickMs,
+      },
+      { clock: seat.clock, store, createCore: createCoordinatorCore, broke: observer.coordinatorBroke },
+    );
+  }
+
+  const world: World = {
+    ...hostWorld,
+    plan,
+    random,
+    store,
+    nodes,
+    coordinators,
+    clients,
+    history,
+    desired,
+    startNode,
+    endNode,
+    format(seat) {
+      seat.formats++;
+      seat.disk = newDisk(`store-${seat.name}-${seat.formats}`);
+    },
+    startCoordinator,
+    endCoordinator(seat, quiet) {
+      trace.note('end', 0, seat.machine, -1, () => `${seat.name}${quiet ? ', unnoticed' : ''}`);
+      seat.host?.kill(quiet);
+      seat.host = null;
+    },
+    leader: () =>
+      coordinators.flatMap(({ host }) =>
+        host?.loop.alive && !host.loop.frozen && host.view().leading ? [host] : [],
+      )[0],
+  };
+  return world;
+}
