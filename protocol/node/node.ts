@@ -12,7 +12,16 @@ import { onReadFetched } from '../replica/reading.ts';
 import { bootReplica, onMessage, tick } from '../replica/replica.ts';
 import type { Fetch, Replica } from '../replica/state.ts';
 import { onWriteFetched } from '../replica/writing.ts';
-import { type Epoch, type Incarnation, type NodeName, noIncarnation, type Revision } from '../words.ts';
+import type { Routes } from '../requests.ts';
+import {
+  type Assignment,
+  type Epoch,
+  type Incarnation,
+  type NodeName,
+  noIncarnation,
+  type Revision,
+  type Slot,
+} from '../words.ts';
 import { NodeContext } from './context.ts';
 import type {
   CreateNodeCore,
@@ -24,7 +33,7 @@ import type {
   Peers,
 } from './contract.ts';
 import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } from './control.ts';
-import { failPassed, onPass, onPassed, onRequest } from './requests.ts';
+import { failPassed, onPass, onPassed, onRequest, routeOf } from './requests.ts';
 import { emptyEffects, type NodeState } from './state.ts';
 
 export class NodeCore implements NodeCoreContract {
@@ -52,6 +61,25 @@ export class NodeCore implements NodeCoreContract {
   /** Control address of the coordinator that it talks to. */
   get coordinator(): string {
     return targetOf(this.state);
+  }
+
+  /** Every chain as this node knows it, for clients that ask. */
+  routes(): Routes {
+    const s = this.state;
+    const chains: Assignment[] = [];
+    for (let n = 0; n < s.config.slots; n++) {
+      const route = routeOf(s, n as Slot);
+      if (route !== undefined) chains.push(route);
+    }
+    const { clusterId, setEpoch, setRevision } = s.control;
+    return {
+      clusterId,
+      epoch: setEpoch,
+      revision: setRevision,
+      slots: s.config.slots,
+      chains,
+      time: s.now.wall,
+    };
   }
 
   handle(event: NodeEvent, now: Now): void {

@@ -1,0 +1,293 @@
+/**
+ * A client session, pure: numbers requests, picks the node to ask, and decides after each answer whether the call is
+ * done or must be tried again under the same number (rules 2.9, 2.10). The driver owns sockets, timers and promises.
+ */
+import { failure } from '../replies.ts';
+import type { Condition, ReadLevel, Reply, Request, Routes, WriteRequest } from '../requests.ts';
+import { slotOf } from '../slots.ts';
+import {
+  type Assignment,
+  type ChainVersion,
+  type ClientId,
+  comparePositions,
+  type Key,
+  type MonoMs,
+  type NodeName,
+  type Position,
+  type RequestNumber,
+  type Slot,
+  type WallMs,
+} from '../words.ts';
+
+/** What a caller wants done. */
+export type Operation =
+  | { readonly op: 'get'; readonly key: Key; readonly level: ReadLevel; readonly boundMs: number }
+  | {
+      readonly op: 'put';
+      readonly key: Key;
+      readonly value: Uint8Array;
+      readonly conditions: readonly Condition[];
+    }
+  | { readonly op: 'delete'; readonly key: Key; readonly conditions: readonly Condition[] }
+  | {
+      readonly op: 'add';
+      readonly key: Key;
+      readonly delta: bigint;
+      readonly conditions: readonly Condition[];
+    };
+
+export interface Call {
+  readonly operation: Operation;
+  readonly slot: Slot;
+  readonly number: RequestNumber;
+  readonly deadline: MonoMs;
+  /** Only this node is asked; null = whoever can answer. */
+  readonly pinned: NodeName | null;
+  slotTime: WallMs;
+  attempts: number;
+  /** Attempts that may have been taken and were not answered. */
+  open: number;
+  asked: NodeName | null;
+  last: Reply | null;
+}
+
+export type Step =
+  | {
+      readonly kind: 'send';
+      readonly to: NodeName;
+      readonly address: string;
+      readonly request: Request;
+      readonly timeoutMs: number;
+    }
+  | { readonly kind: 'wait'; readonly ms: number; readonly refresh: boolean }
+  | { readonly kind: 'done'; readonly reply: Reply };
+
+/** A single attempt is given up after this and tried elsewhere, under the same number. */
+const attemptMs = 1000;
+/** Numbers that may be unanswered at once; the chain refuses wider sessions. */
+const windowMax = 16_384;
+
+export class Session {
+  readonly client: ClientId;
+  #next = 1;
+  /** Unanswered numbers, the oldest first: its first key is the floor. */
+  readonly #open = new Map<RequestNumber, Call>();
+  readonly #routes = new Map<Slot, Assignment>();
+  readonly #addresses = new Map<NodeName, string>();
+  readonly #slotTimes = new Map<Slot, WallMs>();
+  readonly #tokens = new Map<Slot, Position>();
+  #slots = 0;
+  #baseTime: WallMs = 0;
+  #turn: number;
+  readonly #horizonMs: number;
+
+  /** `client` and `turn` are random: they tell sessions apart and spread reads. */
+  constructor(client: ClientId, turn: number, dedupeHorizonMs: number) {
+    this.client = client;
+    this.#turn = turn;
+    this.#horizonMs = dedupeHorizonMs;
+  }
+
+  get knowsRoutes(): boolean {
+    return this.#slots > 0;
+  }
+
+  /** Takes routes that are newer than what it has. */
+  learn(routes: Routes): void {
+    if (routes.slots > 0) this.#slots = routes.slots;
+    for (const chain of routes.chains) this.#learnChain(chain);
+    // Clocks of nodes agree within a tenth of the horizon, so this lies before any stamp that a head will give.
+    if (this.#baseTime === 0) this.#baseTime = Math.max(1, routes.time - this.#horizonMs / 5);
+  }
+
+  #learnChain(chain: Assignment): void {
+    const known = this.#routes.get(chain.slot);
+    if (known !== undefined && known.version > chain.version) return;
+    this.#routes.set(chain.slot, chain);
+    for (const m of chain.members) this.#addresses.set(m.node, m.address);
+  }
+
+  route(slot: Slot): Assignment | undefined {
+    return this.#routes.get(slot);
+  }
+
+  slotOf(key: Key): Slot {
+    return slotOf(key, this.#slots);
+  }
+
+  /** Begins a call. Needs routes. */
+  begin(operation: Operation, deadline: MonoMs, pinned: NodeName | null = null): Call {
+    const slot = this.slotOf(operation.key);
+    const write = operation.op !== 'get';
+    const number = (write ? this.#next++ : 0) as RequestNumber;
+    const slotTime = this.#slotTimes.get(slot) ?? this.#baseTime;
+    const call: Call = {
+      operation,
+      slot,
+      number,
+      deadline,
+      pinned,
+      slotTime,
+      attempts: 0,
+      open: 0,
+      asked: null,
+      last: null,
+    };
+    if (write) this.#open.set(number, call);
+    return call;
+  }
+
+  /** True when another write may begin. */
+  get hasRoom(): boolean {
+    const first = this.#open.keys().next().value;
+    return first === undefined || this.#next - first < windowMax;
+  }
+
+  /** What to do next for a call: send, wait, or give up. */
+  next(call: Call, now: MonoMs): Step {
+    if (now >= call.deadline) return this.#finish(call, this.#tooLate(call));
+    const target = this.#pick(call);
+    if (target === null) return { kind: 'wait', ms: 50, refresh: true };
+    call.attempts++;
+    call.asked = target;
+    const left = call.deadline - now;
+    return {
+      kind: 'send',
+      to: target,
+      address: this.#addresses.get(target) ?? '',
+      request: this.#request(call, left),
+      timeoutMs: Math.min(left, attemptMs),
+    };
+  }
+
+  #pick(call: Call): NodeName | null {
+    if (call.pinned !== null) return call.pinned;
+    const members = this.#routes.get(call.slot)?.members ?? [];
+    if (members.length === 0) return null;
+    if (call.operation.op !== 'get') {
+      // After a head that gave no answer any member may know better: it passes the request on.
+      const silent = call.attempts > 0 && call.last === null && call.attempts % 2 === 1;
+      return (members[silent ? call.attempts % members.length : 0] as { node: NodeName }).node;
+    }
+    this.#turn++;
+    return (members[this.#turn % members.length] as { node: NodeName }).node;
+  }
+
+  #request(call: Call, left: number): Request {
+    const o = call.operation;
+    const common = {
+      key: o.key,
+      version: this.#routes.get(call.slot)?.version ?? (0 as ChainVersion),
+      passOn: call.pinned === null,
+      deadlineMs: left,
+    };
+    if (o.op === 'get')
+      return {
+        ...common,
+        op: 'get',
+        level: o.level,
+        boundMs: o.boundMs,
+        token: this.#tokens.get(call.slot) ?? null,
+      };
+    const write: WriteRequest = {
+      ...common,
+      op: o.op,
+      value: o.op === 'put' ? o.value : noBytes,
+      delta: o.op === 'add' ? o.delta : 0n,
+      conditions: o.conditions,
+      client: this.client,
+      number: call.number,
+      floor: this.#open.keys().next().value ?? call.number,
+      slotTime: call.slotTime,
+      retry: call.open > 0,
+    };
+    return write;
+  }
+
+  /** An answer came. `retryMs` of the step says when to try again. */
+  onReply(call: Call, reply: Reply): Step {
+    call.last = reply;
+    if (reply.kind !== 'failed') {
+      this.#noteTime(call.slot, reply.slotTime);
+      const at = reply.kind === 'read' ? reply.at : reply.position;
+      const known = this.#tokens.get(call.slot);
+      if (known === undefined || comparePositions(at, known) > 0) this.#tokens.set(call.slot, at);
+      return this.#finish(call, reply);
+    }
+    if (reply.route !== null) this.#learnChain(reply.route);
+    const write = call.operation.op !== 'get';
+    switch (reply.code) {
+      case 'AMBIGUOUS':
+      case 'INTERNAL':
+        call.open++;
+        return retry;
+      case 'SESSION_EXPIRED':
+        if (call.open > 0 || reply.slotTime <= call.slotTime)
+          return this.#finish(call, { ...reply, outcome: 'indefinite' });
+        // Every earlier attempt was refused for the same reason, so none can take effect any more.
+        call.slotTime = reply.slotTime;
+        this.#noteTime(call.slot, reply.slotTime);
+        return retry;
+      case 'NOT_HEAD':
+      case 'NOT_MEMBER':
+      case 'NOT_READY':
+      case 'NO_PROOF':
+      case 'UNAVAILABLE':
+      case 'OVERLOADED':
+      case 'CORRUPT':
+      case 'CLOCK_SKEW':
+      case 'STORE_FAILED':
+        if (call.pinned !== null && reply.code !== 'NOT_READY' && reply.code !== 'OVERLOADED')
+          return this.#finish(call, reply);
+        return {
+          kind: 'wait',
+          ms: Math.min(200, 5 * 2 ** Math.min(call.attempts, 5)),
+          refresh: call.attempts > 2,
+        };
+      default:
+        if (write) this.#noteTime(call.slot, reply.slotTime);
+        return this.#finish(call, reply);
+    }
+  }
+
+  /** No answer will come: the connection broke, or the attempt took too long. `sent`: it may have been taken. */
+  onLost(call: Call, sent: boolean): Step {
+    call.last = null;
+    if (sent && call.operation.op !== 'get') call.open++;
+    return { kind: 'wait', ms: Math.min(200, 10 * call.attempts), refresh: true };
+  }
+
+  #tooLate(call: Call): Reply {
+    const last = call.last;
+    const why = last?.kind === 'failed' ? `; the last answer was ${last.code}: ${last.message}` : '';
+    const outcome = call.open > 0 ? 'indefinite' : 'definite';
+    const fate =
+      call.operation.op === 'get'
+        ? ''
+        : call.open > 0
+          ? '; it may have taken effect'
+          : '; it did not take effect';
+    return failure(
+      'DEADLINE_EXCEEDED',
+      `no answer within the deadline after ${call.attempts} attempts${fate}${why}`,
+      { outcome },
+    );
+  }
+
+  /** The driver gives a call up (abort): what may have happened stays open. */
+  abandon(call: Call): void {
+    this.#open.delete(call.number);
+  }
+
+  #finish(call: Call, reply: Reply): Step {
+    this.#open.delete(call.number);
+    return { kind: 'done', reply };
+  }
+
+  #noteTime(slot: Slot, time: WallMs): void {
+    if (time > (this.#slotTimes.get(slot) ?? 0)) this.#slotTimes.set(slot, time);
+  }
+}
+
+const noBytes = new Uint8Array(0);
+const retry: Step = { kind: 'wait', ms: 0, refresh: false };
