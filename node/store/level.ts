@@ -149,8 +149,7 @@ export class LevelStore implements Store {
 
   get(slot: Slot, key: Key): Found {
     this.#assertOpen();
-    const at = this.#valueKey(slot, key);
-    if (at === null) return null;
+    const at = valueKey(slot, this.#generation(slot), key);
     try {
       return this.#verified(at, slot, this.#database.getSync(at));
     } catch (error) {
@@ -160,8 +159,7 @@ export class LevelStore implements Store {
 
   async getAsync(slot: Slot, key: Key): Promise<Found> {
     this.#assertOpen();
-    const at = this.#valueKey(slot, key);
-    if (at === null) return null;
+    const at = valueKey(slot, this.#generation(slot), key);
     try {
       return this.#verified(at, slot, await this.#database.get(at));
     } catch (error) {
@@ -169,9 +167,8 @@ export class LevelStore implements Store {
     }
   }
 
-  #valueKey(slot: Slot, key: Key): Buffer | null {
-    const state = this.#slots.get(slot);
-    return state === undefined ? null : valueKey(slot, state.generation, key);
+  #generation(slot: Slot): number {
+    return this.#slots.get(slot)?.generation ?? 0;
   }
 
   #verified(at: Buffer, slot: Slot, value: Uint8Array | undefined): Found {
@@ -193,10 +190,13 @@ export class LevelStore implements Store {
 
   async scan(slot: Slot, after: Key | null, maxBytes: number): Promise<Scanned | 'corrupt'> {
     this.#assertOpen();
-    const state = this.#slots.get(slot);
-    if (state === undefined) return { values: [], next: null };
     try {
-      const scanned = await scanValues(this.#database, state, after, maxBytes);
+      const scanned = await scanValues(
+        this.#database,
+        { slot, generation: this.#generation(slot) },
+        after,
+        maxBytes,
+      );
       return scanned ?? this.#corrupt();
     } catch (error) {
       return this.#unreadable(error);

@@ -4,9 +4,14 @@ import type { Scanned } from '../../protocol/persist.ts';
 import type { Key, Slot } from '../../protocol/words.ts';
 import { asBuffer, type Database } from './database.ts';
 import { generationStart, valueKey, valueKeyOffset } from './keys.ts';
-import type { SlotState } from './slots.ts';
 
 const sweepKeys = 1000;
+
+/** The values of a slot since its last erasure. */
+interface Values {
+  readonly slot: Slot;
+  readonly generation: number;
+}
 
 /** Whether `value`, found at database key `at`, is a whole entry that stores a value of that slot and key. */
 export function isValueOf(at: Buffer, slot: Slot, value: Uint8Array): boolean {
@@ -25,7 +30,7 @@ export function isValueOf(at: Buffer, slot: Slot, value: Uint8Array): boolean {
 /** A chunk as `Store.scan` promises it; null when a value is damaged. */
 export async function scanValues(
   database: Database,
-  { slot, generation }: SlotState,
+  { slot, generation }: Values,
   after: Key | null,
   maxBytes: number,
 ): Promise<Scanned | null> {
@@ -47,7 +52,7 @@ export async function scanValues(
 /** Deletes the values of all generations before the present one, a slab at a time, unsynced: they mean nothing. */
 export async function sweepValues(
   database: Database,
-  { slot, generation }: SlotState,
+  { slot, generation }: Values,
   goOn: () => boolean,
 ): Promise<void> {
   const iterator = database.keys({
