@@ -50,7 +50,9 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
     return reply.type(metrics.registry.contentType).send(text);
   });
   await listen(server, host, port);
-  return { port: server.addresses()[0]?.port ?? port, close: () => server.close() };
+  const address = server.server.address();
+  const bound = typeof address === 'object' && address !== null ? address.port : port;
+  return { port: bound, close: () => server.close() };
 }
 
 async function listen(server: FastifyInstance, host: string, port: number): Promise<void> {

@@ -40,8 +40,9 @@ export function connect(config: KubeConfig, metrics?: RuntimeMetrics): Connectio
   const credentials = new Credentials(config);
 
   async function open(request: KubeRequest): Promise<IncomingMessage> {
-    const options = await credentials.options(base, request);
-    const response = await exchange(base, options, request);
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const options = await credentials.options(base, request, body);
+    const response = await exchange(base, options, body, request);
     metrics?.requests.inc({ code: String(response.statusCode), method: request.method, host: base.host });
     if (response.statusCode === 401) credentials.forget();
     return response;
@@ -74,10 +75,11 @@ export function connect(config: KubeConfig, metrics?: RuntimeMetrics): Connectio
 }
 
 async function* linesOf(response: IncomingMessage, request: KubeRequest): AsyncIterable<string> {
-  // readline hides the stream's errors, so they are kept here and thrown after the lines that did arrive.
+  // readline hides the stream's errors, so they are kept here and thrown after the lines that did arrive. The handler
+  // stays when the reader has left: an error that nobody listens to would end the process.
   let failure: unknown;
   const reader = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
-  response.once('error', (error) => {
+  response.on('error', (error) => {
     failure = error;
     reader.close();
   });
@@ -85,12 +87,12 @@ async function* linesOf(response: IncomingMessage, request: KubeRequest): AsyncI
   if (failure !== undefined && request.stop?.aborted !== true) throw noAnswer(request, failure);
 }
 
-function exchange(base: URL, options: RequestOptions, request: KubeRequest): Promise<IncomingMessage> {
+function exchange(base: URL, options: RequestOptions, body: string | undefined, request: KubeRequest) {
   const send = base.protocol === 'http:' ? httpRequest : httpsRequest;
-  return new Promise((resolve, reject) => {
+  return new Promise<IncomingMessage>((resolve, reject) => {
     const outgoing = send(options, resolve);
-    outgoing.once('error', (error) => reject(noAnswer(request, error)));
-    outgoing.end(request.body === undefined ? undefined : JSON.stringify(request.body));
+    outgoing.on('error', (error) => reject(noAnswer(request, error)));
+    outgoing.end(body);
   });
 }
 
@@ -153,11 +155,15 @@ class Credentials {
     this.#held = undefined;
   }
 
-  async options(base: URL, request: KubeRequest): Promise<RequestOptions> {
+  async options(base: URL, request: KubeRequest, body: string | undefined): Promise<RequestOptions> {
     const held = await this.#read();
     const query = new URLSearchParams(request.query).toString();
     const headers: Record<string, unknown> = { ...(held.headers as object), accept: 'application/json' };
-    if (request.body !== undefined) headers['content-type'] = request.contentType ?? 'application/json';
+    if (body !== undefined) {
+      headers['content-type'] = request.contentType ?? 'application/json';
+      // Node frames the body of a DELETE only when told its length.
+      headers['content-length'] = Buffer.byteLength(body);
+    }
     return {
       ...held,
       headers: headers as NonNullable<RequestOptions['headers']>,
