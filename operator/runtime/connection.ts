@@ -1,6 +1,5 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
-import { createInterface } from 'node:readline';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiError } from './api-error.ts';
 import type { RuntimeMetrics } from './metrics.ts';
@@ -75,16 +74,21 @@ export function connect(config: KubeConfig, metrics?: RuntimeMetrics): Connectio
 }
 
 async function* linesOf(response: IncomingMessage, request: KubeRequest): AsyncIterable<string> {
-  // readline hides the stream's errors, so they are kept here and thrown after the lines that did arrive. The handler
-  // stays when the reader has left: an error that nobody listens to would end the process.
-  let failure: unknown;
-  const reader = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
-  response.on('error', (error) => {
-    failure = error;
-    reader.close();
-  });
-  for await (const line of reader) if (line !== '') yield line;
-  if (failure !== undefined && request.stop?.aborted !== true) throw noAnswer(request, failure);
+  // A break after the reader has left is no news, but an error that nobody listens to would end the process.
+  response.on('error', () => undefined);
+  const decoder = new TextDecoder();
+  let rest = '';
+  try {
+    for await (const part of response) {
+      const lines = (rest + decoder.decode(part as Buffer, { stream: true })).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line !== '') yield line;
+    }
+  } catch (error) {
+    if (request.stop?.aborted !== true) throw noAnswer(request, error);
+    return;
+  }
+  if (rest !== '') yield rest;
 }
 
 function exchange(base: URL, options: RequestOptions, body: string | undefined, request: KubeRequest) {
