@@ -44,6 +44,13 @@ function installed(s: CoordinatorState, c: SavedChain, m: SavedMember): boolean 
 }
 
 export function serves(s: CoordinatorState, c: SavedChain, m: SavedMember): boolean {
+  const n = s.work?.nodes.find((x) => x.node === m.node);
+  if (
+    n === undefined ||
+    n.incarnation !== m.incarnation ||
+    ['dead', 'failed', 'left'].includes(statusOf(s, n))
+  )
+    return false;
   const report = s.heard.get(m.node)?.reports.get(c.slot);
   return installed(s, c, m) && report?.state === 'serving';
 }

@@ -25,7 +25,7 @@ export function tickControl(s: NodeState): void {
   if (c.left) return;
   const t = s.config.timings;
   const mono = s.now.mono;
-  if (mono - c.heardAt > 3 * t.heartbeatMs + t.suspectMs) nextTarget(s);
+  if (mono - c.heardAt > 3 * t.heartbeatMs + t.suspectMs) turnTo(s, nextTarget(s));
   if (!c.linked) return;
   if (!c.registered) {
     if (mono - c.triedAt >= t.heartbeatMs) register(s);
@@ -34,15 +34,16 @@ export function tickControl(s: NodeState): void {
   if (mono - c.lastBeatAt >= t.heartbeatMs) c.urgent = true;
 }
 
-/** Talks to the next coordinator: this one says nothing. */
-function nextTarget(s: NodeState): void {
+/** Talks to another coordinator. It hears of this node with the next heartbeat, so that refusals can't go in circles. */
+function turnTo(s: NodeState, target: number): void {
   const c = s.control;
-  c.target = (c.target + 1) % Math.max(1, s.config.coordinators.length);
+  c.target = target;
   c.heardAt = s.now.mono;
-  c.triedAt = Number.NEGATIVE_INFINITY;
   c.linked = s.coordinatorLinks.has(targetOf(s));
-  c.urgent = true;
 }
+
+const nextTarget = (s: NodeState): number =>
+  (s.control.target + 1) % Math.max(1, s.config.coordinators.length);
 
 export const targetOf = (s: NodeState): string => s.config.coordinators[s.control.target] ?? '';
 
@@ -274,13 +275,7 @@ function onRefused(s: NodeState, ctx: NodeContext, from: string, m: Refused): vo
   });
   if (m.code === 'NOT_LEADER' || m.code === 'OLD_EPOCH') {
     const hint = s.config.coordinators.indexOf(m.leader);
-    if (hint >= 0 && hint !== c.target) {
-      c.target = hint;
-      c.heardAt = s.now.mono;
-      c.linked = s.coordinatorLinks.has(targetOf(s));
-      c.triedAt = Number.NEGATIVE_INFINITY;
-      c.urgent = true;
-    } else if (hint < 0) nextTarget(s);
+    turnTo(s, hint >= 0 ? hint : nextTarget(s));
     return;
   }
   if (m.code === 'UNKNOWN_INCARNATION' && c.registered) {

@@ -1,0 +1,301 @@
+/**
+ * A laboratory for tests: real cores of nodes, a coordinator and clients joined by perfect links, memory disks and one
+ * clock that moves by hand. Nothing goes wrong here unless the test makes it so; the simulator is where things go wrong.
+ */
+
+import type { Desired, StoreOutcome } from '../coordinator/contract.ts';
+import { CoordinatorCore } from '../coordinator/coordinator.ts';
+import { type Entry, readEntry } from '../entry.ts';
+import { NodeCore } from '../node/node.ts';
+import type { Boot, BootSlot, PersistItem } from '../persist.ts';
+import type { Reply, Request } from '../requests.ts';
+import { defaultTimings } from '../timings.ts';
+import { clientId, type Key, type NodeName, nodeName, origin, type Slot, storeId } from '../words.ts';
+
+interface Slotted {
+  assignment: BootSlot['assignment'];
+  version: BootSlot['version'];
+  start: BootSlot['start'];
+  log: Entry[];
+  marks: BootSlot['marks'];
+  dedupe: Uint8Array | null;
+  values: Map<Key, Entry>;
+}
+
+/** A disk in memory that keeps what was written when the process is gone. */
+export class LabDisk {
+  identity: Boot['identity'] = { clusterId: '', epoch: 0, incarnation: 0 } as unknown as Boot['identity'];
+  readonly slots = new Map<Slot, Slotted>();
+
+  write(items: readonly PersistItem[]): void {
+    for (const item of items) {
+      if (item.kind === 'identity') this.identity = item;
+      else this.#writeSlot(this.slot(item.slot), item);
+    }
+  }
+
+  slot(slot: Slot): Slotted {
+    let s = this.slots.get(slot);
+    if (s === undefined) {
+      const marks = { commit: origin, passed: origin, promised: origin, complete: true, dedupe: null };
+      s = {
+        assignment: null,
+        version: 0 as BootSlot['version'],
+        start: origin,
+        log: [],
+        marks,
+        dedupe: null,
+        values: new Map(),
+      };
+      this.slots.set(slot, s);
+    }
+    return s;
+  }
+
+  #writeSlot(s: Slotted, item: Exclude<PersistItem, { kind: 'identity' }>): void {
+    switch (item.kind) {
+      case 'append':
+        s.log.push(...item.entries);
+        return;
+      case 'drop':
+        s.log = s.log.filter((e) => e.seq <= item.to);
+        return;
+      case 'apply':
+        for (const e of item.entries) {
+          if (e.kind === 'delete') s.values.delete(e.key);
+          else s.values.set(e.key, e);
+        }
+        return;
+      case 'marks':
+        s.marks = item;
+        if (item.dedupe !== null) s.dedupe = item.dedupe;
+        return;
+      case 'assignment':
+        s.assignment = item.assignment;
+        s.version = item.assignment.version;
+        return;
+      case 'erase':
+        s.log = [];
+        s.values.clear();
+        s.dedupe = null;
+        s.start = item.start;
+        return;
+      case 'trim':
+        s.start = item.start;
+        s.log = s.log.filter((e) => e.seq > item.start.seq);
+        s.dedupe = item.dedupe;
+        return;
+    }
+  }
+
+  boot(store: string): Boot {
+    return {
+      store: storeId(store),
+      identity: this.identity,
+      slots: [...this.slots].map(([slot, s]) => ({ slot, ...s, log: [...s.log] })),
+    };
+  }
+}
+
+interface LabNode {
+  readonly name: NodeName;
+  core: NodeCore;
+  readonly disk: LabDisk;
+  up: boolean;
+}
+
+export class Lab {
+  mono = 1000;
+  readonly nodes = new Map<NodeName, LabNode>();
+  readonly coordinator: CoordinatorCore;
+  readonly desired: Desired;
+  readonly replies = new Map<number, Reply>();
+  readonly #objects = new Map<string, { value: string; tag: number }>();
+  #tag = 0;
+  #caller = 0;
+
+  constructor(options: { nodes: number; slots?: number; replicationFactor?: number }) {
+    this.desired = {
+      slots: options.slots ?? 4,
+      replicationFactor: options.replicationFactor ?? 3,
+      nodes: options.nodes,
+      drain: [],
+      timings: defaultTimings,
+      concurrentMoves: 4,
+    };
+    this.coordinator = new CoordinatorCore(
+      { name: 'c0', address: 'c0:1', newClusterId: 'lab', desired: this.desired },
+      this.now,
+    );
+    for (let i = 0; i < options.nodes; i++) this.start(nodeName(`n${i}`));
+  }
+
+  get now(): { mono: number; wall: number } {
+    return { mono: this.mono, wall: 1_700_000_000_000 + Math.floor(this.mono) };
+  }
+
+  node(name: string): LabNode {
+    const n = this.nodes.get(nodeName(name));
+    if (n === undefined) throw new Error(`no node ${name}`);
+    return n;
+  }
+
+  /** Starts a process on the disk of that name, new or old. */
+  start(name: NodeName): void {
+    const disk = this.nodes.get(name)?.disk ?? new LabDisk();
+    const place = { address: `${name}:1`, grpc: '', admin: '', zone: '', host: '', weight: 1 };
+    const config = {
+      name,
+      place,
+      slots: this.desired.slots,
+      timings: this.desired.timings,
+      coordinators: ['c0:1'],
+      ownClient: clientId(1 + this.nodes.size),
+      lockProof: true,
+    };
+    const core = new NodeCore(config, disk.boot(`store-${name}`), this.now);
+    this.nodes.set(name, { name, core, disk, up: true });
+    core.handle({ kind: 'coordinatorLink', to: 'c0:1', up: true }, this.now);
+    for (const other of this.nodes.values()) {
+      if (other.name === name || !other.up) continue;
+      core.handle({ kind: 'link', peer: other.name, up: true }, this.now);
+      other.core.handle({ kind: 'link', peer: name, up: true }, this.now);
+    }
+  }
+
+  /** kill -9. */
+  kill(name: string): void {
+    const n = this.node(name);
+    n.up = false;
+    for (const other of this.nodes.values())
+      if (other.up) other.core.handle({ kind: 'link', peer: n.name, up: false }, this.now);
+  }
+
+  /** Lets time pass; everything that is due happens. */
+  run(ms: number): void {
+    const end = this.mono + ms;
+    while (this.mono < end) {
+      this.mono += 10;
+      this.coordinator.handle({ kind: 'tick' }, this.now);
+      for (const n of this.nodes.values()) if (n.up) n.core.handle({ kind: 'tick' }, this.now);
+      this.settle();
+    }
+  }
+
+  /** Runs until `done`, at most `ms`. */
+  until(done: () => boolean, ms = 20_000): void {
+    const end = this.mono + ms;
+    while (!done()) {
+      if (this.mono >= end)
+        throw new Error(
+          `not reached within ${ms} ms: ${JSON.stringify(this.coordinator.view(this.now).waiting)}`,
+        );
+      this.run(10);
+    }
+  }
+
+  get allFull(): boolean {
+    const v = this.coordinator.view(this.now);
+    return v.chains.length === this.desired.slots && v.chains.every((c) => c.full);
+  }
+
+  ask(node: string, request: Request): Reply | undefined {
+    this.#caller++;
+    const tag = this.#caller;
+    this.node(node).core.handle({ kind: 'request', tag, request }, this.now);
+    this.settle();
+    return this.replies.get(tag);
+  }
+
+  /** Delivers until nothing moves. */
+  settle(): void {
+    for (let i = 0; i < 1000; i++) {
+      let moved = this.#drainCoordinator();
+      for (const n of this.nodes.values()) if (n.up && this.#drainNode(n)) moved = true;
+      if (!moved) return;
+    }
+    throw new Error('messages go round in circles');
+  }
+
+  #drainNode(n: LabNode): boolean {
+    const e = n.core.drain();
+    let moved =
+      e.control.length +
+        e.replies.length +
+        e.fetches.length +
+        e.logReads.length +
+        e.scans.length +
+        e.sends.size >
+      0;
+    for (const r of e.replies) this.replies.set(r.tag, r.reply);
+    for (const [to, messages] of e.sends) {
+      const peer = this.nodes.get(to);
+      if (peer?.up !== true) continue;
+      for (const message of messages)
+        peer.core.handle({ kind: 'peer', from: n.name, incarnation: n.core.incarnation, message }, this.now);
+    }
+    for (const f of e.fetches)
+      n.core.handle(
+        { kind: 'fetched', id: f.id, entry: n.disk.slot(f.slot).values.get(f.key)?.bytes ?? null },
+        this.now,
+      );
+    for (const r of e.logReads)
+      n.core.handle(
+        { kind: 'logRead', id: r.id, entries: n.disk.slot(r.slot).log.filter((x) => x.seq >= r.from) },
+        this.now,
+      );
+    for (const s of e.scans) {
+      const values = [...n.disk.slot(s.slot).values]
+        .filter(([k]) => s.after === null || k > s.after)
+        .sort((a, b) => (a[0] < b[0] ? -1 : 1));
+      const page = values.slice(0, 2);
+      const next = values.length > 2 ? (page[1] as [Key, Entry])[0] : null;
+      n.core.handle(
+        { kind: 'scanned', id: s.id, result: { values: page.map(([, v]) => v.bytes), next } },
+        this.now,
+      );
+    }
+    for (const c of e.control)
+      this.coordinator.handle({ kind: 'node', link: n.name, message: c.message }, this.now);
+    const batch = n.core.takeBatch();
+    if (batch !== null) {
+      moved = true;
+      n.disk.write(batch.items);
+      n.core.handle({ kind: 'persisted', batch: batch.id }, this.now);
+    }
+    return moved;
+  }
+
+  #drainCoordinator(): boolean {
+    const e = this.coordinator.drain();
+    for (const { link, message } of e.sends) {
+      const n = this.nodes.get(nodeName(link));
+      if (n?.up === true) n.core.handle({ kind: 'coordinator', from: 'c0:1', message }, this.now);
+    }
+    for (const call of e.stores)
+      this.coordinator.handle({ kind: 'stored', id: call.id, outcome: this.#store(call) }, this.now);
+    return e.sends.length + e.stores.length > 0;
+  }
+
+  #store(call: {
+    op: 'read' | 'write';
+    object: string;
+    value?: string;
+    expect?: string | null;
+  }): StoreOutcome {
+    const held = this.#objects.get(call.object);
+    if (call.op === 'read')
+      return { kind: 'read', value: held?.value ?? null, tag: held === undefined ? null : `${held.tag}` };
+    if ((held === undefined ? null : `${held.tag}`) !== call.expect) return { kind: 'conflict' };
+    this.#tag++;
+    this.#objects.set(call.object, { value: call.value as string, tag: this.#tag });
+    return { kind: 'written', tag: `${this.#tag}` };
+  }
+}
+
+/** The text of the value that a read returned; null = absent. */
+export function textOf(reply: Reply | undefined): string | null {
+  if (reply?.kind !== 'read') throw new Error(`not a read: ${JSON.stringify(reply)}`);
+  const entry = reply.entry === null ? null : readEntry(reply.entry);
+  return entry === null ? null : new TextDecoder().decode(entry.value);
+}
