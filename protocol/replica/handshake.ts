@@ -8,7 +8,6 @@ import {
   type Incarnation,
   type Member,
   type NodeName,
-  noIncarnation,
   type Position,
   type Seq,
 } from '../words.ts';

@@ -4,7 +4,7 @@
  * key also asks the tail how far commits go. Questions are batched: what joins is answered by a question that begins
  * after it came (P22).
  */
-import { readEntry, storesValue } from '../entry.ts';
+import { storesValue } from '../entry.ts';
 import type { Barrier, BarrierAnswer, TailAnswer, TailQuery } from '../messages.ts';
 import { failure } from '../replies.ts';
 import type { ReadRequest } from '../requests.ts';
