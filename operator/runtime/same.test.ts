@@ -8,9 +8,15 @@ describe('covers', () => {
     ['an absent list says as much as an empty one', {}, { a: [] }, true],
     ['a filled list is not empty', { a: [1] }, { a: [] }, false],
     ['an absent object says as much as an empty one', { s: {} }, { s: { emptyDir: {} } }, true],
-    ['quantities by value', { cpu: '500m', memory: '1Gi' }, { cpu: '0.5', memory: '1024Mi' }, true],
-    ['quantities that differ', { memory: '1Gi' }, { memory: '1G' }, false],
-    ['text that is no quantity', { name: 'a' }, { name: 'b' }, false],
+    [
+      'quantities by value',
+      { limits: { cpu: '500m', memory: '1Gi' } },
+      { limits: { cpu: '0.5', memory: '1024Mi' } },
+      true,
+    ],
+    ['quantities that differ', { requests: { memory: '1Gi' } }, { requests: { memory: '1G' } }, false],
+    ['text that only looks like a quantity', { hash: '10' }, { hash: '1e1' }, false],
+    ['hashes that look like huge quantities', { hash: '1e2345678901' }, { hash: '12345678901e' }, false],
     [
       'named items in another order, with more of others',
       [{ name: 'b', v: 2 }, { name: 'x' }, { name: 'a', v: 1 }],
@@ -39,7 +45,9 @@ test.each([
 });
 
 test('text that is no quantity has no value', () => {
-  expect(['', 'Gi', 'ten', '1 Gi', '--1'].map(quantity)).toEqual(Array(5).fill(undefined));
+  // The last one would be a number of a billion digits.
+  const texts = ['', 'Gi', 'ten', '1 Gi', '--1', '1e1234567890'];
+  expect(texts.map(quantity)).toEqual(texts.map(() => undefined));
 });
 
 test('a hash depends on content, not on the order of fields, and leaves undefined out', () => {

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 
+/** Fields whose values, or those right below them, are quantities. */
+const quantityFields = new Set(['requests', 'limits', 'sizeLimit']);
+
 /**
  * Whether `live` already says everything that `wanted` says. Fields that the server or others added do not matter.
  * Lists whose items have a name (containers, ports, variables, conditions) are matched by it, other lists must be
  * equal in length and order; quantities are compared by value, since the server rewrites `1024Mi` as `1Gi`.
  */
-export function covers(live: unknown, wanted: unknown): boolean {
+export function covers(live: unknown, wanted: unknown, asQuantity = false): boolean {
   if (wanted === undefined) return true;
   if (Array.isArray(wanted)) return Array.isArray(live) && listCovers(live, wanted);
   if (typeof wanted === 'object' && wanted !== null) {
@@ -15,10 +18,10 @@ export function covers(live: unknown, wanted: unknown): boolean {
     return Object.entries(wanted).every(([key, value]) => {
       const there = (live as Record<string, unknown>)[key];
       if (there === undefined && isEmptyList(value)) return true;
-      return covers(there, value);
+      return covers(there, value, asQuantity || quantityFields.has(key));
     });
   }
-  return live === wanted || sameQuantity(live, wanted);
+  return live === wanted || (asQuantity && sameQuantity(live, wanted));
 }
 
 function isEmptyList(value: unknown): boolean {
@@ -71,7 +74,7 @@ const scales: Record<string, bigint> = {
 
 /** A Kubernetes quantity in billionths, `undefined` for text that is none. */
 export function quantity(text: string): bigint | undefined {
-  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/.exec(text);
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,2})|([numkMGTPE]|[KMGTPE]i)?)$/.exec(text);
   if (match === null) return undefined;
   const [, sign, whole = '', fraction = '', exponent, suffix = ''] = match;
   if (whole === '' && fraction === '') return undefined;
