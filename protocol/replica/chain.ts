@@ -329,5 +329,6 @@ export function onCommit(
 /** Lets go of memory: what is applied on disk and was sent. */
 export function releaseMemory(r: Replica): void {
   const sent = r.down?.state === 'open' ? r.down.sent : r.log.end.seq;
-  release(r.log, Math.min(r.appliedDisk, sent, r.commit) as Seq, r.fetching);
+  const copying = r.copy?.asked === true ? r.copy.commit : r.commit;
+  release(r.log, Math.min(r.appliedDisk, sent, copying) as Seq, r.fetching);
 }

@@ -146,7 +146,7 @@ function joinerAgrees(r: Replica, ctx: Context, peer: Member, m: Offer): void {
       sourceEnd: m.end,
     });
   emptyReplica(r, ctx, m.commit);
-  r.copy = { after: null, askedAt: 0, asked: false };
+  r.copy = { after: null, askedAt: 0, asked: false, commit: r.commit };
   agree(r, ctx, peer, m, m.commit, true);
 }
 

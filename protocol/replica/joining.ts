@@ -20,6 +20,7 @@ export function pullCopy(r: Replica, ctx: Context): void {
   if (c.asked && ctx.mono - c.askedAt < 10 * ctx.timings.beaconMs) return;
   c.asked = true;
   c.askedAt = ctx.mono;
+  c.commit = r.commit;
   ctx.send(source.node, { kind: 'copyRequest', slot: r.slot, version: r.assignment.version, after: c.after });
 }
 
@@ -105,8 +106,8 @@ export function onCopyChunk(
   )
     return;
   c.asked = false;
-  // Older than what is applied here already: such a chunk would bring back what was overwritten since.
-  if (m.at.seq < r.commit) return pullCopy(r, ctx);
+  // Older than the question: such a chunk would bring back what was overwritten since.
+  if (m.at.seq < c.commit) return pullCopy(r, ctx);
   const values: Entry[] = [];
   for (const bytes of m.values) {
     const entry = readEntry(bytes);
@@ -116,7 +117,7 @@ export function onCopyChunk(
     }
     values.push(entry);
   }
-  r.copied.push(...values);
+  r.copied.push(...values, ...overtook(r, m));
   r.answerFrom = Math.max(r.answerFrom, m.at.seq) as Seq;
   if (m.next !== null) {
     c.after = m.next;
@@ -132,6 +133,21 @@ export function onCopyChunk(
   }
   ctx.notice('info', 'join.copied', { slot: r.slot, from, at: m.at });
   ctx.touch(r);
+}
+
+/**
+ * Chunks travel on a connection of their own, so younger commits may have arrived before them. Those were not applied,
+ * because their keys were not copied yet: they take effect on top of the chunk.
+ */
+function overtook(r: Replica, m: CopyChunk): Entry[] {
+  const out: Entry[] = [];
+  for (let i = r.log.head; i < r.log.items.length; i++) {
+    const e = (r.log.items[i] as Item).entry;
+    if (e.seq > r.appliedTaken) break;
+    if (e.seq <= m.at.seq || e.kind === 'refused') continue;
+    if ((m.after === null || e.key > m.after) && (m.next === null || e.key <= m.next)) out.push(e);
+  }
+  return out;
 }
 
 /** While a copy is unfinished only keys that it passed take the effect of entries; others are in a later chunk. */

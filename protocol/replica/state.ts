@@ -82,6 +82,8 @@ export interface Copy {
   after: Key | null;
   askedAt: MonoMs;
   asked: boolean;
+  /** Own commit mark when it asked: entries above it stay in memory until the chunk is here. */
+  commit: Seq;
 }
 
 /** What the batch in flight will prove for this replica when it is on disk. */
