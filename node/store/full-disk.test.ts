@@ -17,7 +17,7 @@ afterEach(async () => {
 /** Mounts a small file system; says why when it cannot. */
 function mountSmall(folder: string): string | null {
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', folder], { stdio: 'pipe' });
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', folder], { stdio: 'pipe' });
     return null;
   } catch (error) {
     return `no small file system can be mounted here: ${(error as Error).message.split('\n').at(1) ?? error}`;
@@ -67,7 +67,7 @@ test('a disk that fills up and gets room again costs no acknowledged write', asy
     // The write that failed may be there: it was not acknowledged, nor denied.
     expect([before + during, before + during + 1]).toContain(boot.slots[0]!.log.length);
   } finally {
-    await folders.close(folder).finally(() => execFileSync('umount', [folder]));
+    await folders.close(folder).finally(() => execFileSync('/bin/umount', [folder]));
   }
 });
 

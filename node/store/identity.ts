@@ -67,8 +67,11 @@ async function createDatabase(folder: string, id: StoreId): Promise<void> {
   });
   await database.open();
   const { key, value } = putMeta(metaKey('store'), encodeJson({ storeId: id }));
-  await database.put(key, value, { sync: true });
-  await database.close();
+  try {
+    await database.put(key, value, { sync: true });
+  } finally {
+    await database.close();
+  }
 }
 
 /**

@@ -65,7 +65,8 @@ export class LevelStore implements Store {
   #written: number;
   #synced: number;
   #syncing: Promise<void> | null = null;
-  readonly #sweeps = new Set<Promise<void>>();
+  /** Ends when nothing erased is left to delete; one slot at a time. */
+  #sweeping: Promise<void> = Promise.resolve();
   #corruptReads = 0;
   #closed: Promise<void> | null = null;
 
@@ -280,13 +281,13 @@ export class LevelStore implements Store {
 
   /** Deletes what was erased; a process that ends before goes on when it opens the store again. */
   #sweep(state: SlotState): void {
-    const sweep = sweepValues(this.#database, state, () => this.state === 'serving').catch(
-      (error: unknown) => {
+    const { slot, generation } = state;
+    const serving = (): boolean => this.state === 'serving';
+    this.#sweeping = this.#sweeping
+      .then(() => (serving() ? sweepValues(this.#database, { slot, generation }, serving) : undefined))
+      .catch((error: unknown) => {
         if (this.state !== 'closed') this.#fail('deleting erased values failed', error);
-      },
-    );
-    this.#sweeps.add(sweep);
-    void sweep.then(() => this.#sweeps.delete(sweep));
+      });
   }
 
   /** Under `os`: brings all that was written so far to the disk, then says so. Never rejects; a failure latches. */
@@ -321,7 +322,7 @@ export class LevelStore implements Store {
     this.state = 'closed';
     await this.#writing;
     await this.#syncing;
-    await Promise.all(this.#sweeps);
+    await this.#sweeping;
     if (!failed && this.#lossy && this.#reason === '') await this.#closeSynced();
     await this.#database.close();
   }

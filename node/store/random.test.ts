@@ -51,7 +51,7 @@ test('the store on disk does what the one in memory does', { timeout: 120_000 },
         await rm(folder, { recursive: true });
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   );
 });
 

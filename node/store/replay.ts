@@ -54,7 +54,7 @@ export async function readMeta(database: Database): Promise<Meta> {
 }
 
 function takeMeta(meta: Meta, name: string, body: Buffer): void {
-  const [, word, slot] = name.split('/');
+  const [, word = '', slot] = name.split('/');
   const state = slot === undefined ? null : slotState(meta.slots, Number(slot) as Slot);
   if (state !== null) {
     takeSlotMeta(state, name, word, body);
@@ -82,7 +82,7 @@ function takeMeta(meta: Meta, name: string, body: Buffer): void {
 }
 
 /** `base` sorts before `marks`, which a base alone would reset. */
-function takeSlotMeta(state: SlotState, name: string, word: string | undefined, body: Buffer): void {
+function takeSlotMeta(state: SlotState, name: string, word: string, body: Buffer): void {
   switch (word) {
     case 'assignment': {
       const { assignment, version } = decodeJson(body) as { assignment: Assignment; version: ChainVersion };
@@ -197,7 +197,7 @@ function place(state: SlotState, parts: readonly Part[]): Entry[] {
         `log record ${record} does not continue the log of slot ${state.slot}: ${error.message}`,
       );
     }
-    log.push(...entries);
+    for (const e of entries) log.push(e);
   }
   return log;
 }

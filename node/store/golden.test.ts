@@ -1,0 +1,127 @@
+/**
+ * The format on disk, frozen: what `golden/format-1.json` holds must be read for ever, and written until there is a
+ * format 2 with a golden file of its own. Never edit a golden file.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, expect, test } from 'vitest';
+import { epoch, type Incarnation, key, origin, slot } from '../../protocol/words.ts';
+import { Folders, raw, world } from './store.folders.ts';
+import { append, apply, assignment, at, batch, drop, erase, Head, marks, trim } from './store.samples.ts';
+
+interface Golden {
+  readonly identity: { readonly storeId: string };
+  /** Key (one character a byte) and value (hex) of everything in the database, in key order. */
+  readonly database: Record<string, string>;
+}
+
+const golden: Golden = JSON.parse(await readFile(new URL('./golden/format-1.json', import.meta.url), 'utf8'));
+const folders = new Folders();
+afterEach(() => folders.clean());
+
+const options = { world: world('00000000-0000-4000-8000-000000000001') };
+
+function batches() {
+  const [one, two, three] = [new Head(1), new Head(2), new Head(3)];
+  const [a, b, refused] = [one.put('a', 'first'), one.put('b'), one.refuse('a')];
+  const bGone = one.delete('b');
+  const later = new Head(1, at(1, 4), 2);
+  const next = later.put('a', 'second');
+  return [
+    batch(
+      { kind: 'identity', clusterId: 'golden', epoch: epoch(3), incarnation: 6_291_457 as Incarnation },
+      assignment(1, 1),
+      append(a, b),
+    ),
+    batch(append(refused, bGone, one.put('lost')), apply(a, b), marks(1, at(1, 2)), append(...two.puts(2))),
+    batch(
+      drop(1, 4),
+      append(next),
+      apply(refused, bGone),
+      marks(1, at(1, 4)),
+      assignment(1, 2),
+      trim(2, at(1, 1), 'dedupe of two'),
+    ),
+    batch(append(three.put('old')), erase(3, at(5, 70)), append(new Head(3, at(5, 70), 5).put('\xff\x00'))),
+    batch(apply(next), marks(1, at(2, 5), 'dedupe of one'), marks(3, at(5, 70), null, false)),
+  ];
+}
+
+const dump = (folder: string): Promise<Record<string, string>> =>
+  raw(folder, async (database) => {
+    const all = await database.iterator().all();
+    return Object.fromEntries(all.map(([k, v]) => [k.toString('latin1'), Buffer.from(v).toString('hex')]));
+  });
+
+test('what is written is what the golden file holds', async () => {
+  const folder = await folders.created();
+  const { store } = await folders.open(folder, options);
+  for (const b of batches()) await store.write(b);
+  await folders.close(folder);
+  const identity = JSON.parse(await readFile(join(folder, 'identity.json'), 'utf8'));
+  expect(Object.keys(identity)).toEqual(Object.keys(golden.identity));
+  const written = await dump(folder);
+  // The id of a store is random.
+  expect({ ...written, 'meta/store': golden.database['meta/store'] }).toEqual(golden.database);
+});
+
+test('what the golden file holds is read', async () => {
+  const folder = await folders.empty();
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'identity.json'), JSON.stringify(golden.identity));
+  await raw(folder, (database) =>
+    database.batch(
+      Object.entries(golden.database).map(([k, v]) => ({
+        type: 'put',
+        key: Buffer.from(k, 'latin1'),
+        value: Buffer.from(v, 'hex'),
+      })),
+      { sync: true },
+    ),
+  );
+  const { store, boot } = await folders.open(folder, options);
+  expect([boot.store, boot.identity]).toEqual([
+    golden.identity.storeId,
+    { clusterId: 'golden', epoch: 3, incarnation: 6_291_457 },
+  ]);
+  const found = boot.slots.map((s) => ({
+    slot: s.slot,
+    version: s.version,
+    start: s.start,
+    log: s.log.map((e) => `${e.kind} ${e.version}:${e.seq} ${e.key} ${Buffer.from(e.value)}`),
+    commit: s.marks.commit,
+    complete: s.marks.complete,
+    dedupe: s.dedupe && Buffer.from(s.dedupe).toString(),
+  }));
+  expect(found).toEqual([
+    {
+      slot: 1,
+      version: 2,
+      start: origin,
+      log: ['put 1:1 a first', 'put 1:2 b value', 'refused 1:3 a ', 'delete 1:4 b ', 'put 2:5 a second'],
+      commit: at(2, 5),
+      complete: true,
+      dedupe: 'dedupe of one',
+    },
+    {
+      slot: 2,
+      version: 0,
+      start: at(1, 1),
+      log: [`put 1:2 key-1 ${'x'.repeat(20)}`],
+      commit: at(1, 1),
+      complete: false,
+      dedupe: 'dedupe of two',
+    },
+    {
+      slot: 3,
+      version: 0,
+      start: at(5, 70),
+      log: ['put 5:71 \xff\x00 value'],
+      commit: at(5, 70),
+      complete: false,
+      dedupe: null,
+    },
+  ]);
+  expect(store.get(slot(1), key('b'))).toBeNull();
+  expect(Buffer.from(store.get(slot(1), key('a')) as Uint8Array).toString('latin1')).toMatch(/asecond$/);
+});
