@@ -1,11 +1,14 @@
 import { truncate } from 'node:fs/promises';
-import { ClassicLevel } from 'classic-level';
 import { afterEach, expect, test, vi } from 'vitest';
 import { origin, type Position } from '../../protocol/words.ts';
+import { databaseOf } from './database.ts';
 import { logKey } from './keys.ts';
 import type { OpenOptions } from './open.ts';
 import { Folders, logFile, raw, sizeOf, world } from './store.folders.ts';
 import { append, assignment, at, batch, erase, Head, marks, trim } from './store.samples.ts';
+import { syncLogFiles } from './sync-point.ts';
+
+vi.mock('./sync-point.ts', { spy: true });
 
 const folders = new Folders();
 afterEach(() => folders.clean());
@@ -65,19 +68,19 @@ test('under os what was written is synced now and then', async () => {
   expect(store.state).toBe('serving');
 });
 
-test('a sync that fails fails the store', async () => {
+test('a sync that fails fails the store, and proves nothing', async () => {
   const folder = await folders.created();
   const { store } = await folders.open(folder, { ...lossy(1), syncEveryMs: 5 });
-  const put = vi
-    .spyOn(ClassicLevel.prototype, 'put')
-    .mockRejectedValueOnce(new Error('IO error: Input/output error'));
+  vi.mocked(syncLogFiles).mockRejectedValueOnce(new Error('EIO: i/o error, fsync'));
   await store.write(batch(append(...new Head(1).puts(1))));
   await vi.waitFor(() => expect(store.state).toBe('failed'), { timeout: 10_000 });
-  put.mockRestore();
   await expect(store.write(batch(assignment(1, 1)))).rejects.toMatchObject({
     code: 'STORE_FAILED',
-    message: expect.stringContaining('a sync failed: IO error'),
+    message: expect.stringContaining('a sync failed: EIO: i/o error, fsync'),
   });
+  expect(vi.mocked(syncLogFiles).mock.lastCall).toEqual([databaseOf(folder)]);
+  await folders.close(folder);
+  expect(await syncedEnd(folder, lossy(2))).toEqual(origin);
 });
 
 test('a log stays unproven over restarts, until the slot is assigned or erased', async () => {
