@@ -4,7 +4,7 @@
  */
 import { readEntry } from '../../protocol/entry.ts';
 import type { outcomeOf } from '../../protocol/errors.ts';
-import type { Reply, Request, WriteRequest } from '../../protocol/requests.ts';
+import type { Reply, Request } from '../../protocol/requests.ts';
 import { slotOf } from '../../protocol/slots.ts';
 import {
   type Assignment,
@@ -22,7 +22,7 @@ import type { HistoryRecord, ReadRecord, WriteRecord } from '../checker/history.
 import type { Random } from '../random.ts';
 import { nextOperation, type Operation, type Sight, type WorkloadOptions } from '../workload.ts';
 import { epochStart } from './clock.ts';
-import { describeReply, describeRequest } from './describe.ts';
+import { describeRequest } from './describe.ts';
 import type { Frame } from './flow.ts';
 import type { Dialer, Link, Port } from './network.ts';
 import type { HostWorld } from './node-host.ts';
@@ -46,6 +46,7 @@ export interface ClientOptions {
 
 export interface Client {
   readonly name: string;
+  readonly machine: number;
   /** An operation is under way. */
   readonly busy: boolean;
   /** Slot of the operation under way; -1 = none. */
@@ -149,7 +150,7 @@ export function createClient(
       client: session,
       number: number as RequestNumber,
       floor: number as RequestNumber,
-      slotTime: times.get(slot) ?? epochStart,
+      slotTime: times.get(slot) ?? epochStart + Math.floor(schedule.now),
       retry: false,
     };
   }
@@ -325,6 +326,7 @@ export function createClient(
 
   return {
     name: options.name,
+    machine: options.machine,
     get busy() {
       return current !== null;
     },

@@ -10,6 +10,7 @@ import type {
 } from '../../protocol/coordinator/contract.ts';
 import { noIncarnation } from '../../protocol/words.ts';
 import type { Clock } from './clock.ts';
+import { describeMessage } from './describe.ts';
 import type { Frame } from './flow.ts';
 import { createLoop, type Loop } from './loop.ts';
 import type { Link, Port } from './network.ts';
@@ -84,6 +85,13 @@ export function createCoordinatorHost(
 
   function received(link: Link, frame: Frame): void {
     for (const message of frame.messages) {
+      trace.note(
+        'hear',
+        options.process,
+        link.dialer.machine,
+        -1,
+        () => `${config.name} <- ${link.dialer.name} ${describeMessage(message)}`,
+      );
       if (
         message.kind === 'register' ||
         message.kind === 'heartbeat' ||

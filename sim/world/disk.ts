@@ -34,8 +34,10 @@ export interface Disk {
   readTime(): number;
   /** Nothing is written for so long. */
   stall(ms: number): void;
+  unstall(): void;
   /** The write under way, or the next one, fails: the batch may be there or not. */
   breakNext(): void;
+  mendNext(): void;
   /** The process ended: what it was writing may have arrived. */
   abandon(): void;
   /** The machine lost its power. */
@@ -79,7 +81,8 @@ export function createDisk(
     const finish = (): void => {
       if (job.gone) return;
       if (schedule.now < stalledUntil) {
-        schedule.at(stalledUntil, finish);
+        // Looked at again and again, because a stall may end before its time.
+        if (Number.isFinite(stalledUntil)) schedule.at(Math.min(stalledUntil, schedule.now + 100), finish);
         return;
       }
       writing = null;
@@ -92,6 +95,11 @@ export function createDisk(
       failed('the disk reported an input/output error');
     };
     schedule.after(writeTime(), finish);
+  }
+
+  /** Reads wait for a stalled disk too; a volume that was taken away still has its cache. */
+  function stallLeft(): number {
+    return Number.isFinite(stalledUntil) ? Math.max(0, stalledUntil - schedule.now) : 0;
   }
 
   function abandon(): void {
@@ -153,17 +161,26 @@ export function createDisk(
       identity: content.identity,
       slots: [...content.slots.values()].map(bootSlotOf),
     }),
-    readTime: () =>
-      random.chance(0.5) ? 0 : options.writeMs * random.next() + Math.max(0, stalledUntil - schedule.now),
+    readTime: () => (random.chance(0.5) ? 0 : options.writeMs * random.next() + stallLeft()),
     stall(ms) {
       stalledUntil = Math.max(stalledUntil, schedule.now + ms);
+    },
+    unstall() {
+      if (Number.isFinite(stalledUntil)) stalledUntil = 0;
     },
     breakNext() {
       breaks = true;
     },
+    mendNext() {
+      breaks = false;
+    },
     abandon,
     powerLoss,
-    clone: () => createDisk(schedule, random, id, options, copyContent(content)),
+    clone() {
+      const copy = copyContent(content);
+      if (writing !== null && random.chance(0.5)) applyBatch(copy, writing.batch);
+      return createDisk(schedule, random, id, options, copy);
+    },
     flush() {
       if (synced === null) return;
       for (const batch of unsynced) applyBatch(synced, batch);

@@ -1,4 +1,6 @@
 /** Drives one core of a storage node: its links, its disk, its clock, its event loop. */
+
+import type { Message } from '../../protocol/messages.ts';
 import type { Effects, NodeConfig, NodeEvent, Now } from '../../protocol/node/contract.ts';
 import { NodeCore } from '../../protocol/node/node.ts';
 import type { Batch } from '../../protocol/persist.ts';
@@ -6,7 +8,7 @@ import type { Reply, Request } from '../../protocol/requests.ts';
 import { type NodeName, noIncarnation } from '../../protocol/words.ts';
 import type { Random } from '../random.ts';
 import type { Clock } from './clock.ts';
-import { describeBatch, describeReply } from './describe.ts';
+import { describeBatch, describeMessage, describeReply } from './describe.ts';
 import type { Disk } from './disk.ts';
 import type { Frame } from './flow.ts';
 import { createLoop, type Loop } from './loop.ts';
@@ -112,6 +114,14 @@ export function createNodeHost(
 
   function received(link: Link, frame: Frame): void {
     for (const message of frame.messages) {
+      const from = link.dialer === port ? link.acceptor : link.dialer;
+      trace.note(
+        'hear',
+        options.process,
+        from.machine,
+        slotOfMessage(message),
+        () => `${config.name} <- ${from.name} ${describeMessage(message)}`,
+      );
       switch (message.kind) {
         case 'ask':
           tag++;
@@ -270,6 +280,8 @@ export function createNodeHost(
   schedule.after(world.random.next() * options.tickMs, tick);
   return host;
 }
+
+export const slotOfMessage = (m: Message): number => ('slot' in m ? m.slot : -1);
 
 const slotOfFields = (fields: Readonly<Record<string, unknown>>): number =>
   typeof fields.slot === 'number' ? fields.slot : -1;

@@ -52,11 +52,16 @@ export interface World extends HostWorld {
   readonly nodes: readonly NodeSeat[];
   readonly coordinators: readonly CoordinatorSeat[];
   readonly clients: readonly Client[];
+  /** A client of its own for the last words of a run: it goes where it is told. */
+  readonly closer: Client;
   readonly history: HistoryRecord[];
   desired: Desired;
   /** `lockProof`: the new process holds the store's lock on the machine that ran the old one. */
   startNode(seat: NodeSeat, lockProof: boolean): NodeHost;
   endNode(seat: NodeSeat, quiet: boolean): void;
+  /** Processes whose volume was taken from them and that still run. */
+  readonly zombies: NodeHost[];
+  buryZombie(host: NodeHost): void;
   /** A new, empty disk in the place of the old one. */
   format(seat: NodeSeat): void;
   startCoordinator(seat: CoordinatorSeat): void;
@@ -83,6 +88,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
   const store = createStateStore(schedule, random.fork(), (e) => observer.effect(e));
   const hostWorld: HostWorld = { schedule, random: random.fork(), network, trace };
   const history: HistoryRecord[] = [];
+  const zombies: NodeHost[] = [];
   let machine = 0;
   let process = 0;
   let person = 0;
@@ -93,7 +99,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     return createClock(schedule, {
       rate,
       start: random.between(0, 1e7),
-      wallOffset: random.between(-2000, 2000),
+      wallOffset: random.between(-1, 1) * Math.min(2000, plan.timings.dedupeHorizonMs / 40),
     });
   };
   const newDisk = (id: string): Disk => createDisk(schedule, random.fork(), id, plan.disk, createContent());
@@ -120,21 +126,23 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     timings: plan.timings,
     concurrentMoves: plan.concurrentMoves,
   };
-  const clients = Array.from({ length: plan.clients }, (_, i) => newClient(i));
-
-  function newClient(i: number): Client {
+  const clients = Array.from({ length: plan.clients }, (_, i) => {
     const pinned = i < 2 || random.chance(0.3);
+    return newClient(`k${i}`, pinned ? random.pick(nodes).name : null, random.chance(0.5));
+  });
+
+  function newClient(name: string, pinned: NodeName | null, passOn: boolean): Client {
     return createClient(
       hostWorld,
       {
-        name: `k${i}`,
+        name,
         machine: machine++,
         slots: plan.slots,
         nodes: nodes.map((n) => n.name),
-        pinned: pinned ? random.pick(nodes).name : null,
-        passOn: random.chance(0.5),
+        pinned,
+        passOn,
         workload: plan.workload,
-        patienceMs: plan.patienceMs,
+        patienceMs: name === 'closer' ? 10_000 : plan.patienceMs,
         attemptMs: plan.attemptMs,
         nextPerson: () => ++person,
       },
@@ -225,10 +233,19 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     nodes,
     coordinators,
     clients,
+    closer: newClient('closer', null, true),
     history,
     desired,
     startNode,
     endNode,
+    zombies,
+    buryZombie(host) {
+      const at = zombies.indexOf(host);
+      if (at < 0) return;
+      zombies.splice(at, 1);
+      host.kill(true);
+      observer.ended(host);
+    },
     format(seat) {
       seat.formats++;
       seat.disk = newDisk(`store-${seat.name}-${seat.formats}`);

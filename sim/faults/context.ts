@@ -1,0 +1,59 @@
+/** What a fault may touch, and how it says that it took effect. */
+
+import type { SlotLedger } from '../invariants/ledger.ts';
+import type { Random } from '../random.ts';
+import type { Disk } from '../world/disk.ts';
+import type { NodeSeat, World } from '../world/world.ts';
+
+export interface FaultContext {
+  readonly world: World;
+  readonly random: Random;
+  readonly ledgers: readonly SlotLedger[];
+  /** How long this fault lasts, ms. */
+  readonly lasts: number;
+  /** The disk lost something for good. */
+  damaged(disk: Disk): void;
+  /** The fault hit something that was at work. Counted when an operation of a client was under way. */
+  took(): void;
+}
+
+/** Ends a fault; called once, after its time or when everything is healed. Null: it found nothing to do. */
+export type Undo = (() => void) | null;
+
+export type Inject = (f: FaultContext) => Undo;
+
+export const nothing = (): void => {};
+
+export const runningSeats = (world: World): NodeSeat[] => world.nodes.filter((n) => n.host !== null);
+
+/** A node whose process runs; null when there is none. */
+export function pickRunning(f: FaultContext): NodeSeat | null {
+  const seats = runningSeats(f.world);
+  return seats.length === 0 ? null : f.random.pick(seats);
+}
+
+/** What a coordinator saved about chains, as far as faults must know it. */
+interface SavedChains {
+  readonly chains: readonly {
+    readonly slot: number;
+    readonly members: readonly { readonly node: string; readonly store: string; readonly whole: boolean }[];
+  }[];
+}
+
+/**
+ * Whether a disk may be lost for good: for each slot that it holds, another store that holds everything must remain,
+ * in truth and as the coordinator saved it. Losing the last copy is no fault that a store can survive.
+ */
+export function mayLose(f: FaultContext, disk: Disk): boolean {
+  const text = f.world.store.peek('state');
+  if (text === null) return false;
+  const { chains } = JSON.parse(text) as SavedChains;
+  const intact = new Set(f.world.nodes.map((n) => n.disk.id));
+  return chains.every((c) => {
+    const ledger = f.ledgers[c.slot];
+    const others = c.members.filter(
+      (m) => m.store !== disk.id && m.whole && intact.has(m.store) && ledger?.serving.has(m.store) === true,
+    );
+    return others.length > 0;
+  });
+}

@@ -1,0 +1,128 @@
+/** Draws faults, one after the other and several at a time, and ends them; counts those that took effect. */
+
+import type { SlotLedger } from '../invariants/ledger.ts';
+import type { Random } from '../random.ts';
+import type { Disk } from '../world/disk.ts';
+import type { NetworkEffect } from '../world/flow.ts';
+import type { World } from '../world/world.ts';
+import type { FaultClass } from './classes.ts';
+import type { Inject } from './context.ts';
+import { coordcrash, coordfreeze, coordsuspend, drain, outage, resign, unknown } from './control.ts';
+import { diskerror, diskstall, rot } from './disks.ts';
+import { cut, halfopen, oneway, reset, slowpath, uncoordinated } from './paths.ts';
+import {
+  blackout,
+  blank,
+  bounce,
+  crash,
+  freeze,
+  lag,
+  leave,
+  power,
+  suspend,
+  trim,
+  twin,
+  walljump,
+} from './processes.ts';
+
+const injections: Record<FaultClass, Inject> = {
+  crash,
+  bounce,
+  power,
+  blackout,
+  blank,
+  twin,
+  freeze,
+  suspend,
+  lag,
+  cut,
+  oneway,
+  halfopen,
+  reset,
+  slowpath,
+  uncoordinated,
+  diskstall,
+  diskerror,
+  rot,
+  walljump,
+  trim,
+  leave,
+  drain,
+  coordcrash,
+  coordfreeze,
+  coordsuspend,
+  resign,
+  outage,
+  unknown,
+};
+
+/** What the network and the state store did to messages while faults ran. */
+export type SideEffect = NetworkEffect | 'conflict' | 'outage' | 'unknown';
+
+export interface Faults {
+  /** Effects by class, counted only while an operation of a client was under way. */
+  readonly effective: Map<string, number>;
+  noteEffect(effect: SideEffect): void;
+  begin(): void;
+  /** Ends everything that lasts. */
+  heal(): void;
+}
+
+export function createFaults(
+  world: World,
+  random: Random,
+  truth: { ledgers: readonly SlotLedger[]; damaged(disk: Disk): void },
+): Faults {
+  const { plan, schedule, trace } = world;
+  const effective = new Map<string, number>();
+  const lasting = new Set<() => void>();
+  let over = false;
+
+  const underWay = (): boolean => world.clients.some((c) => c.busy);
+  const count = (what: string): void => void effective.set(what, (effective.get(what) ?? 0) + 1);
+
+  function inject(name: FaultClass): void {
+    const [shortest, longest] = plan.faultForMs;
+    const lasts = Math.exp(random.between(Math.log(shortest), Math.log(longest)));
+    const undo = injections[name]({
+      world,
+      random,
+      ledgers: truth.ledgers,
+      lasts,
+      damaged: truth.damaged,
+      took() {
+        trace.note('fault', 0, 0, -1, () => `${name} for ${lasts.toFixed(0)} ms`);
+        if (underWay()) count(name);
+      },
+    });
+    if (undo === null) return;
+    const end = (): void => {
+      if (!lasting.delete(end)) return;
+      trace.note('healed', 0, 0, -1, () => name);
+      undo();
+    };
+    lasting.add(end);
+    schedule.after(lasts, end);
+  }
+
+  function next(): void {
+    if (over || plan.faults.length === 0) return;
+    schedule.after(random.wait(plan.faultEveryMs), () => {
+      if (over) return;
+      inject(random.pick(plan.faults));
+      next();
+    });
+  }
+
+  return {
+    effective,
+    noteEffect(effect) {
+      if (underWay()) count(`message ${effect}`);
+    },
+    begin: next,
+    heal() {
+      over = true;
+      for (const end of [...lasting]) end();
+    },
+  };
+}

@@ -1,0 +1,166 @@
+/** Faults of storage processes and of their machines. */
+import type { NodeHost } from '../world/node-host.ts';
+import type { NodeSeat, World } from '../world/world.ts';
+import {
+  type FaultContext,
+  type Inject,
+  mayLose,
+  nothing,
+  pickRunning,
+  runningSeats,
+  type Undo,
+} from './context.ts';
+
+/** Starts a node again unless somebody already did. */
+const restart = (world: World, seat: NodeSeat, lockProof: boolean) => (): void => {
+  if (seat.host === null) world.startNode(seat, lockProof);
+};
+
+function crashOne(f: FaultContext, quiet: boolean): NodeSeat | null {
+  const seat = pickRunning(f);
+  if (seat === null) return null;
+  f.took();
+  f.world.endNode(seat, quiet);
+  return seat;
+}
+
+export const crash: Inject = (f) => {
+  const seat = crashOne(f, f.random.chance(0.3));
+  return seat === null ? null : restart(f.world, seat, f.random.chance(0.7));
+};
+
+export const bounce: Inject = (f) => {
+  const seat = crashOne(f, false);
+  if (seat === null) return null;
+  f.world.schedule.after(f.random.between(1, 150), restart(f.world, seat, f.random.chance(0.7)));
+  return restart(f.world, seat, true);
+};
+
+/** The machine boots anew: no process can prove that it follows the old one, and unflushed writes are gone. */
+export const power: Inject = (f) => {
+  const seat = pickRunning(f);
+  if (seat === null) return null;
+  const loses = f.world.plan.disk.durability === 'os';
+  if (loses && !mayLose(f, seat.disk)) return null;
+  f.took();
+  f.world.endNode(seat, true);
+  if (loses) f.damaged(seat.disk);
+  seat.disk.powerLoss();
+  return restart(f.world, seat, false);
+};
+
+export const blackout: Inject = (f) => {
+  const seats = runningSeats(f.world);
+  if (seats.length < 2) return null;
+  f.took();
+  for (const seat of seats) f.world.endNode(seat, false);
+  const undos = seats.map((seat) => {
+    const undo = restart(f.world, seat, true);
+    f.world.schedule.after(f.random.between(1, f.lasts), undo);
+    return undo;
+  });
+  return () => {
+    for (const undo of undos) undo();
+  };
+};
+
+export const blank: Inject = (f) => {
+  const seat = pickRunning(f);
+  if (seat === null || !mayLose(f, seat.disk)) return null;
+  f.took();
+  f.world.endNode(seat, f.random.chance(0.5));
+  f.damaged(seat.disk);
+  f.world.format(seat);
+  return restart(f.world, seat, false);
+};
+
+/** The volume is taken from a running process and given to a new one; the old one can't write any more, but it answers. */
+export const twin: Inject = (f) => {
+  const seat = pickRunning(f);
+  if (seat === null) return null;
+  const old = seat.host as NodeHost;
+  f.took();
+  old.disk.stall(Number.POSITIVE_INFINITY);
+  seat.disk = old.disk.clone();
+  seat.host = null;
+  f.world.zombies.push(old);
+  f.world.startNode(seat, false);
+  return () => f.world.buryZombie(old);
+};
+
+export const freeze: Inject = (f) => standStill(f, false);
+export const suspend: Inject = (f) => standStill(f, true);
+
+function standStill(f: FaultContext, asleep: boolean): Undo {
+  const seat = pickRunning(f);
+  const host = seat?.host ?? null;
+  if (seat === null || host === null || host.loop.frozen) return null;
+  const { loop, port, clock } = host;
+  const began = f.world.schedule.now;
+  f.took();
+  loop.freeze();
+  f.world.network.silent(port);
+  return () => {
+    if (!loop.frozen) return;
+    if (asleep) clock.slept(f.world.schedule.now - began);
+    loop.thaw();
+  };
+}
+
+export const lag: Inject = (f) => {
+  const seat = pickRunning(f);
+  const loop = seat?.host?.loop;
+  if (loop === undefined) return null;
+  f.took();
+  loop.setLag(f.random.pick([2, 10, 50, 300]));
+  return () => loop.setLag(0);
+};
+
+export const walljump: Inject = (f) => {
+  const seat = f.random.pick([...f.world.nodes, ...f.world.coordinators]);
+  const far = f.random.pick([3_600_000, 100_000, 10_000, 500]);
+  f.took();
+  seat.clock.setWallOffset(f.random.chance(0.5) ? far : -far);
+  return () => seat.clock.setWallOffset(0);
+};
+
+/** Asks to leave every chain; when it may go, or its patience ends, it goes, and comes back later. */
+export const leave: Inject = (f) => {
+  const seat = pickRunning(f);
+  const host = seat?.host ?? null;
+  if (seat === null || host === null) return null;
+  f.took();
+  host.leave();
+  const watch = (): void => {
+    if (!host.loop.alive) return;
+    if (host.core.left && seat.host === host) f.world.endNode(seat, false);
+    else f.world.schedule.after(50, watch);
+  };
+  watch();
+  return () => {
+    if (seat.host === host) f.world.endNode(seat, false);
+    restart(f.world, seat, true)();
+  };
+};
+
+export const trim: Inject = (f) => {
+  const seat = pickRunning(f);
+  const host = seat?.host ?? null;
+  if (host === null) return null;
+  f.took();
+  trimNow(f.world, host, f.random.next());
+  return nothing;
+};
+
+/** What a store's retention does from time to time: it wants the oldest share of each log gone. */
+export function trimNow(_world: World, host: NodeHost, share: number): void {
+  const slots = [...host.disk.content.slots.values()];
+  host.trim(
+    slots
+      .filter((s) => s.log.length > 0)
+      .map((s) => ({
+        slot: s.slot,
+        seq: (s.start.seq + Math.ceil(s.log.length * share)) as typeof s.start.seq,
+      })),
+  );
+}

@@ -1,0 +1,319 @@
+/**
+ * The invariants of docs/protocol.md section 8, looked at after every step of every node. Only what changed since the
+ * last look is compared, so that a look costs little.
+ */
+import type { Entry } from '../../protocol/entry.ts';
+import type { Batch } from '../../protocol/persist.ts';
+import { itemAt, versionAt } from '../../protocol/replica/log.ts';
+import { canRead } from '../../protocol/replica/reading.ts';
+import { durable, type Replica } from '../../protocol/replica/state.ts';
+import type { Reply, Request } from '../../protocol/requests.ts';
+import { slotOf } from '../../protocol/slots.ts';
+import {
+  formatIncarnation,
+  formatPosition,
+  type Incarnation,
+  type Seq,
+  type Slot,
+} from '../../protocol/words.ts';
+import { endOf, entryAt } from '../world/content.ts';
+import type { Disk } from '../world/disk.ts';
+import type { NodeHost } from '../world/node-host.ts';
+import { createSlotLedger, nameOf, noteCommitted, noteEntry, placeOf, type SlotLedger } from './ledger.ts';
+
+export interface Violation {
+  /** I1 to I8, or what else was broken. */
+  readonly rule: string;
+  readonly slot: number;
+  readonly message: string;
+}
+
+export interface Invariants {
+  readonly violations: Violation[];
+  readonly ledgers: readonly SlotLedger[];
+  /** A process begins with what its disk holds. */
+  started(host: NodeHost): void;
+  turned(host: NodeHost): void;
+  written(host: NodeHost, batch: Batch): void;
+  replied(host: NodeHost, request: Request, reply: Reply): void;
+  /** The store does not hold everything any more: its disk was emptied, or lost what it had not flushed. */
+  damaged(disk: Disk): void;
+  fail(rule: string, slot: number, message: string): void;
+}
+
+/** What a replica looked like at the last look. */
+interface Seen {
+  version: number;
+  installed: number;
+  commit: number;
+  start: number;
+  durable: number;
+  member: boolean;
+}
+
+interface SeenNode {
+  epoch: number;
+  incarnation: Incarnation;
+  readonly replicas: (Seen | undefined)[];
+}
+
+export function createInvariants(slots: number): Invariants {
+  const violations: Violation[] = [];
+  const ledgers = Array.from({ length: slots }, (_, slot) => createSlotLedger(slot as Slot));
+  const seen = new Map<number, SeenNode>();
+  /** Store of each incarnation, and the disk that each store is now. */
+  const storeOf = new Map<Incarnation, Disk>();
+  /** Slots of which a disk may lack what it once had. */
+  const unsafe = new Map<Disk, Set<Slot>>();
+  const appliedMarks = new Map<Disk, Map<Slot, number>>();
+
+  const fail = (rule: string, slot: number, message: string): void =>
+    void violations.push({ rule, slot, message });
+
+  function started(host: NodeHost): void {
+    disks.set(host.disk.id, host.disk);
+    const marks = new Map<Slot, number>();
+    appliedMarks.set(host.disk, marks);
+    for (const s of host.disk.content.slots.values()) {
+      marks.set(s.slot, s.marks.commit.seq);
+      for (const entry of s.log) noteOnDisk(host, s.slot, entry);
+    }
+  }
+
+  function noteOnDisk(host: NodeHost, slot: Slot, entry: Entry): void {
+    const wrong = noteEntry(ledgers[slot] as SlotLedger, entry);
+    if (wrong !== '') fail('I3', slot, `${host.name}: ${wrong}`);
+  }
+
+  function turned(host: NodeHost): void {
+    const { control, replicas } = host.core.state;
+    let node = seen.get(host.process);
+    if (node === undefined) {
+      node = { epoch: 0, incarnation: 0 as Incarnation, replicas: [] };
+      seen.set(host.process, node);
+    }
+    if (control.epoch < node.epoch)
+      fail('I2', -1, `${host.name}: its epoch went back from ${node.epoch} to ${control.epoch}`);
+    node.epoch = control.epoch;
+    if (control.incarnation !== node.incarnation) {
+      node.incarnation = control.incarnation;
+      storeOf.set(control.incarnation, host.disk);
+    }
+    for (const r of replicas.values()) look(host, node, r);
+  }
+
+  function look(host: NodeHost, node: SeenNode, r: Replica): void {
+    const before = node.replicas[r.slot];
+    const version = r.assignment?.version ?? 0;
+    const member = r.role === 'member';
+    const mark = member ? durable(r) : 0;
+    if (before === undefined) {
+      node.replicas[r.slot] = {
+        version,
+        installed: r.installed,
+        commit: r.commit,
+        start: r.log.start.seq,
+        durable: mark,
+        member,
+      };
+      return;
+    }
+    if (version < before.version)
+      fail('I2', r.slot, `${host.name}: its chain version went back from ${before.version} to ${version}`);
+    // A joiner may begin anew from a snapshot, and who left may be told to forget.
+    if (r.commit < before.commit && member)
+      fail('I2', r.slot, `${host.name}: its commit mark went back from ${before.commit} to ${r.commit}`);
+    if (member && before.member && r.installed === before.installed && mark < before.durable)
+      fail(
+        'I2',
+        r.slot,
+        `${host.name}: its durable mark went back from ${before.durable} to ${mark} within version ${version}`,
+      );
+    if (member) noteInstalled(host, r);
+    const start = r.log.start.seq;
+    if (r.commit > before.commit) committed(host, r, Math.max(before.commit, start));
+    before.version = version;
+    before.installed = r.installed;
+    before.commit = r.commit;
+    before.start = start;
+    before.durable = mark;
+    before.member = member;
+    if (member) noteServing(host, r);
+  }
+
+  /** Which version is in force (rule 4.1). */
+  function noteInstalled(host: NodeHost, r: Replica): void {
+    const ledger = ledgers[r.slot] as SlotLedger;
+    const version = r.assignment?.version ?? 0;
+    const store = host.disk.id;
+    if (version > ledger.effective && (ledger.effective === 0 || ledger.serving.has(store))) {
+      const stores = (r.assignment?.members ?? []).map((m) => storeOf.get(m.incarnation)?.id);
+      const first = ledger.effective === 0;
+      ledger.effective = version;
+      if (first) for (const id of stores) if (id !== undefined) ledger.serving.add(id);
+      for (const id of [...ledger.serving]) if (!stores.includes(id)) ledger.serving.delete(id);
+    }
+  }
+
+  /** Who holds everything: who answers as what it is in the version in force (R7). */
+  function noteServing(host: NodeHost, r: Replica): void {
+    const ledger = ledgers[r.slot] as SlotLedger;
+    const version = r.assignment?.version ?? 0;
+    const store = host.disk.id;
+    if (version !== ledger.effective || !canRead(r)) return;
+    if (ledger.serving.has(store)) return;
+    ledger.serving.add(store);
+    unsafe.get(host.disk)?.delete(r.slot);
+    const last = ledger.committed[ledger.committed.length - 1];
+    if (last !== undefined && !holds(host.disk, r.slot, last))
+      fail(
+        'I3',
+        r.slot,
+        `${host.name} serves at version ${version}, but lacks ${formatPosition(last)}, which is committed`,
+      );
+  }
+
+  function committed(host: NodeHost, r: Replica, from: number): void {
+    const ledger = ledgers[r.slot] as SlotLedger;
+    for (let seq = from + 1; seq <= r.commit; seq++) {
+      const entry = entryOf(ledger, r, seq as Seq);
+      if (entry === undefined)
+        return fail('I1', r.slot, `${host.name} committed sequence ${seq}, which no disk ever held`);
+      const isFirst = ledger.committed.length < seq;
+      const wrong = noteCommitted(ledger, seq, entry);
+      if (wrong !== '') return fail(wrong.slice(0, 2), r.slot, `${host.name}: ${wrong}`);
+      if (isFirst) onEveryDisk(host, r, entry);
+    }
+    everyoneServingHas(host, r);
+  }
+
+  function entryOf(ledger: SlotLedger, r: Replica, seq: Seq): Entry | undefined {
+    const version = versionAt(r.log, seq);
+    if (version === undefined) return itemAt(r.log, seq)?.entry;
+    return ledger.entries.get(placeOf({ version, seq }));
+  }
+
+  const isUnsafe = (disk: Disk, slot: Slot): boolean => unsafe.get(disk)?.has(slot) === true;
+
+  const holds = (disk: Disk, slot: Slot, entry: Entry): boolean => {
+    const s = disk.content.slots.get(slot);
+    if (s === undefined) return false;
+    return entry.seq <= s.start.seq || entryAt(s, entry.seq)?.version === entry.version;
+  };
+
+  /** I1: at the moment of its commit an entry is on disk at every member of the version. */
+  function onEveryDisk(host: NodeHost, r: Replica, entry: Entry): void {
+    for (const m of r.assignment?.members ?? []) {
+      const disk = storeOf.get(m.incarnation);
+      if (disk === undefined)
+        fail(
+          'I1',
+          r.slot,
+          `${host.name} committed ${formatPosition(entry)} at version ${r.assignment?.version}, of which ${m.node}@${formatIncarnation(m.incarnation)} never was a member`,
+        );
+      else if (!isUnsafe(disk, r.slot) && !holds(disk, r.slot, entry))
+        fail(
+          'I1',
+          r.slot,
+          `${host.name} committed ${formatPosition(entry)} (${nameOf(entry)}) at version ${r.assignment?.version}, but ${m.node} does not have it on disk`,
+        );
+    }
+  }
+
+  /** I3: nobody commits what a serving member of the version in force lacks. */
+  function everyoneServingHas(host: NodeHost, r: Replica): void {
+    const ledger = ledgers[r.slot] as SlotLedger;
+    const entry = ledger.committed[r.commit - 1];
+    if (entry === undefined) return;
+    for (const id of ledger.serving) {
+      const disk = disks.get(id);
+      if (disk !== undefined && !isUnsafe(disk, r.slot) && !holds(disk, r.slot, entry))
+        fail(
+          'I3',
+          r.slot,
+          `${host.name} committed ${formatPosition(entry)} at version ${r.assignment?.version}, but ${id}, serving at version ${ledger.effective}, lacks it`,
+        );
+    }
+  }
+
+  const disks = new Map<string, Disk>();
+
+  function written(host: NodeHost, batch: Batch): void {
+    const marks = appliedMarks.get(host.disk) as Map<Slot, number>;
+    for (const item of batch.items) {
+      if (item.kind === 'append') for (const entry of item.entries) noteOnDisk(host, item.slot, entry);
+      else if (item.kind === 'erase') marks.delete(item.slot);
+      else if (item.kind === 'marks') {
+        const last = marks.get(item.slot) ?? 0;
+        if (item.commit.seq < last)
+          fail(
+            'I2',
+            item.slot,
+            `${host.name}: its saved commit mark went back from ${last} to ${item.commit.seq}`,
+          );
+        marks.set(item.slot, item.commit.seq);
+      }
+    }
+  }
+
+  function replied(host: NodeHost, request: Request, reply: Reply): void {
+    if (request.op === 'get') {
+      if (reply.kind === 'failed' && reply.code === 'SESSION_LOST')
+        fail('I3', slotOf(request.key, slots), `${host.name}: ${reply.message}`);
+      return;
+    }
+    if (reply.kind !== 'written') return;
+    const slot = slotOf(request.key, slots);
+    const ledger = ledgers[slot] as SlotLedger;
+    const entry = ledger.committed[reply.position.seq - 1];
+    if (entry === undefined || entry.version !== reply.position.version)
+      fail('I7', slot, `${host.name} acknowledged ${formatPosition(reply.position)}, which is not committed`);
+    else if (entry.client !== request.client || entry.number !== request.number)
+      fail(
+        'I8',
+        slot,
+        `${host.name} told ${request.client}/${request.number} that its write is done at ${formatPosition(entry)}, which is ${nameOf(entry)}`,
+      );
+  }
+
+  return {
+    violations,
+    ledgers,
+    started,
+    turned,
+    written,
+    replied,
+    damaged(disk) {
+      unsafe.set(disk, new Set(ledgers.map((l) => l.slot)));
+      for (const ledger of ledgers) ledger.serving.delete(disk.id);
+    },
+    fail,
+  };
+}
+
+/** Every replica of the version in force ends equal: log, values, and nothing pending. Sentences for what is not. */
+export function compareContents(ledger: SlotLedger, hosts: readonly NodeHost[]): string[] {
+  const wrong: string[] = [];
+  for (const host of hosts) {
+    const s = host.disk.content.slots.get(ledger.slot);
+    if (s === undefined) {
+      wrong.push(`${host.name} holds nothing of slot ${ledger.slot}`);
+      continue;
+    }
+    if (endOf(s).seq !== ledger.committed.length)
+      wrong.push(
+        `${host.name} ends at ${formatPosition(endOf(s))}, but ${ledger.committed.length} entries are committed`,
+      );
+    for (const [key, entry] of ledger.values)
+      if (s.values.get(key)?.bytes === undefined || placeOf(s.values.get(key) as Entry) !== placeOf(entry))
+        wrong.push(
+          `${host.name} has ${describe(s.values.get(key))} for ${key}, not ${formatPosition(entry)}`,
+        );
+    for (const [key, entry] of s.values)
+      if (!ledger.values.has(key))
+        wrong.push(`${host.name} has ${formatPosition(entry)} for ${key}, which is absent`);
+  }
+  return wrong;
+}
+
+const describe = (e: Entry | undefined): string => (e === undefined ? 'nothing' : formatPosition(e));

@@ -1,0 +1,83 @@
+/** Draws the plan of a run from its seed, swarm style: each seed switches whole classes of faults on or off. */
+import { defaultTimings, type Timings } from '../protocol/timings.ts';
+import { type FaultClass, faultClasses } from './faults/classes.ts';
+import type { Plan } from './plan.ts';
+import { createRandom, type Random } from './random.ts';
+
+/** The plan of a seed; `change` sets what a targeted run wants otherwise. */
+export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
+  // Other draws than those of the run itself, which begins with the same seed.
+  const random = createRandom(seed + 0x5eed * 4294967296);
+  const replicationFactor = random.pick([1, 2, 2, 3, 3, 3, 3, 4]);
+  const nodes = Math.max(replicationFactor, 2) + random.int(3);
+  const os = random.chance(0.25);
+  return {
+    seed,
+    nodes,
+    slots: random.pick([1, 1, 2, 2, 3, 4]),
+    replicationFactor,
+    coordinators: random.pick([1, 2, 2, 3]),
+    clients: 3 + random.int(6),
+    operations: 100 + random.int(200),
+    thinkMs: [random.pick([2, 10, 40]), random.pick([100, 400])],
+    timings: pickTimings(random),
+    tickMs: random.pick([20, 25, 40]),
+    workload: {
+      keys: random.pick([1, 10, 10, 1000]),
+      reads: random.pick([0.3, 0.5, 0.7]),
+      weakReads: random.pick([0, 0.2, 0.5]),
+      conditions: random.pick([0, 0.2, 0.6]),
+      deletes: random.pick([0, 0.1, 0.3]),
+      adds: random.pick([0, 0.15]),
+      valueBytes: random.pick([0, 100, 100_000]),
+    },
+    network: {
+      delayMs: random.pick([0.05, 0.2, 2]),
+      spreadMs: random.pick([0.2, 2, 10]),
+      noticeMs: 600,
+      late: random.pick([0, 0.2, 0.6]),
+      lateMs: random.pick([50, 1000, 4000]),
+      repeat: random.pick([0, 0.2, 0.6]),
+    },
+    disk: {
+      durability: os ? 'os' : 'fsync',
+      writeMs: random.pick([0.1, 1, 8]),
+      spreadMs: random.pick([0.2, 3, 30]),
+    },
+    faults: pickFaults(random),
+    faultEveryMs: random.pick([150, 400, 1000]),
+    faultForMs: random.pick([
+      [10, 500],
+      [100, 3000],
+      [500, 8000],
+    ] as const),
+    durationMs: random.pick([6000, 12_000, 20_000]),
+    concurrentMoves: 1 + random.int(3),
+    patienceMs: random.pick([1500, 4000]),
+    attemptMs: random.pick([150, 600]),
+    reportsIncoming: random.chance(0.5),
+    trimEveryMs: random.pick([0, 300, 2000]),
+    ...change,
+  };
+}
+
+/** The defaults, faster ones, and ones whose dedupe horizon a run can outlast. */
+function pickTimings(random: Random): Timings {
+  const faster = random.chance(0.3);
+  const scale = faster ? 0.5 : 1;
+  return {
+    ...defaultTimings,
+    heartbeatMs: defaultTimings.heartbeatMs * scale,
+    readLeaseMs: defaultTimings.readLeaseMs * scale,
+    suspectMs: defaultTimings.suspectMs * scale,
+    deadMs: defaultTimings.deadMs * scale,
+    dedupeHorizonMs: random.chance(0.2) ? 10_000 : defaultTimings.dedupeHorizonMs,
+  };
+}
+
+/** Between one class and all of them. */
+function pickFaults(random: Random): FaultClass[] {
+  const share = random.pick([0.1, 0.25, 0.5, 0.9]);
+  const chosen = faultClasses.filter(() => random.chance(share));
+  return chosen.length === 0 ? [random.pick(faultClasses)] : chosen;
+}

@@ -1,0 +1,164 @@
+/** One seed from its first event to its verdict. */
+import { createCoordinatorCore } from '../protocol/coordinator/coordinator.ts';
+import { checkHistory } from './checker/check.ts';
+import { describe } from './checker/describe.ts';
+import { createFaults, type Faults, type SideEffect } from './faults/generator.ts';
+import { trimNow } from './faults/processes.ts';
+import { createInvariants, type Invariants, type Violation } from './invariants/invariants.ts';
+import type { Plan } from './plan.ts';
+import { restartEverything, type Steps, settle } from './settle.ts';
+import type { TraceLine } from './world/trace.ts';
+import { createWorld, type World } from './world/world.ts';
+
+export interface RunResult {
+  readonly seed: number;
+  readonly violation: Violation | null;
+  /** Operations of clients that were answered, and that were not. */
+  readonly operations: number;
+  readonly answered: number;
+  readonly virtualMs: number;
+  readonly events: number;
+  /** How often each class of faults took effect while an operation was under way. */
+  readonly effective: ReadonlyMap<string, number>;
+  /** How often each thing was reached that a run should reach. */
+  readonly hash: string;
+  readonly lines: readonly TraceLine[];
+}
+
+export interface RunOptions {
+  readonly trace?: boolean;
+  /** Every how many keys the checker also searches by values alone; 0 = none. */
+  readonly searchEvery?: number;
+}
+
+/** More events than any run needs: beyond it something goes round in circles. */
+const eventsMax = 20_000_000;
+
+export function run(plan: Plan, options: RunOptions = {}): RunResult {
+  const invariants = createInvariants(plan.slots);
+  const holder: { faults: Faults | null } = { faults: null };
+  const world = createWorld({
+    plan,
+    trace: options.trace ?? false,
+    createCoordinatorCore,
+    observer: {
+      turned: invariants.turned,
+      replied: invariants.replied,
+      written: invariants.written,
+      notice() {},
+      broke: (host, error) => invariants.fail('core', -1, `${host.name}: ${error.stack ?? error.message}`),
+      coordinatorBroke: (name, error) =>
+        invariants.fail('core', -1, `${name}: ${error.stack ?? error.message}`),
+      effect: (what) => holder.faults?.noteEffect(what as SideEffect),
+      started: invariants.started,
+      ended() {},
+    },
+  });
+  const faults = createFaults(world, world.random.fork(), invariants);
+  holder.faults = faults;
+  const events = play(world, invariants, faults);
+  if (invariants.violations.length === 0) check(world, invariants, options.searchEvery ?? 4);
+  const { history } = world;
+  return {
+    seed: plan.seed,
+    violation: invariants.violations[0] ?? null,
+    operations: history.length,
+    answered: history.filter((r) => r.result.kind === 'ok' || r.result.kind === 'refused').length,
+    virtualMs: world.schedule.now,
+    events,
+    effective: faults.effective,
+    hash: world.trace.hash,
+    lines: world.trace.lines,
+  };
+}
+
+/** The three acts: the cluster begins, works under faults, and becomes whole again. Returns the number of events. */
+function play(world: World, invariants: Invariants, faults: Faults): number {
+  const { plan, schedule } = world;
+  let events = 0;
+  const steps: Steps = {
+    until(holds, ms) {
+      const end = schedule.now + ms;
+      let look = 0;
+      for (;;) {
+        if (invariants.violations.length > 0) return false;
+        if (schedule.now >= look) {
+          if (holds()) return true;
+          look = schedule.now + 20;
+        }
+        if (schedule.now >= end || !schedule.step()) return holds();
+        events++;
+        if (events > eventsMax) throw new Error(`seed ${plan.seed} has more than ${eventsMax} events`);
+      }
+    },
+  };
+  begin(world, plan);
+  const opens = (): boolean => (world.leader()?.view().chains.length ?? 0) > 0;
+  steps.until(opens, 60_000);
+  faults.begin();
+  const clients = keepBusy(world, plan);
+  steps.until(() => clients.done(), plan.durationMs);
+  clients.stop();
+  faults.heal();
+  restartEverything(world);
+  steps.until(() => world.clients.every((c) => !c.busy), 3 * plan.patienceMs);
+  if (invariants.violations.length === 0) settle(world, invariants, steps);
+  return events;
+}
+
+function begin(world: World, plan: Plan): void {
+  for (const seat of world.coordinators)
+    world.schedule.after(world.random.between(0, 500), () => world.startCoordinator(seat));
+  for (const seat of world.nodes)
+    world.schedule.after(world.random.between(0, 1000), () => world.startNode(seat, false));
+  if (plan.trimEveryMs > 0) keepTrimming(world, plan);
+  if (plan.disk.durability === 'os') keepFlushing(world);
+}
+
+function keepTrimming(world: World, plan: Plan): void {
+  world.schedule.after(world.random.wait(plan.trimEveryMs), () => {
+    const hosts = world.nodes.flatMap((n) => n.host ?? []);
+    if (hosts.length > 0) trimNow(world, world.random.pick(hosts), world.random.next());
+    keepTrimming(world, plan);
+  });
+}
+
+function keepFlushing(world: World): void {
+  world.schedule.after(world.random.between(50, 2000), () => {
+    world.random.pick(world.nodes).disk.flush();
+    keepFlushing(world);
+  });
+}
+
+/** Clients do operations until there were enough of them, in bursts and in idle times. */
+function keepBusy(world: World, plan: Plan): { done(): boolean; stop(): void } {
+  let left = plan.operations;
+  let stopped = false;
+  let idle = false;
+  const turnTide = (): void => {
+    idle = !idle;
+    if (!stopped) world.schedule.after(world.random.wait(idle ? 800 : 2000), turnTide);
+  };
+  turnTide();
+  for (const client of world.clients) {
+    const next = (): void => {
+      if (stopped || left <= 0) return;
+      left--;
+      client.next(() => world.schedule.after(world.random.wait(plan.thinkMs[idle ? 1 : 0]), next));
+    };
+    world.schedule.after(world.random.wait(plan.thinkMs[0]), next);
+  }
+  return {
+    done: () => left <= 0 && world.clients.every((c) => !c.busy),
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+function check(world: World, invariants: Invariants, searchEvery: number): void {
+  const verdict = checkHistory(world.history, { searchEvery });
+  if (verdict.ok === true) return;
+  const shown = verdict.operations.map((r) => `\n    ${describe(r)}`).join('');
+  invariants.fail('I5', -1, `key ${verdict.key}: ${verdict.reason}${shown}`);
+}

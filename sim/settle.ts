@@ -1,0 +1,113 @@
+/**
+ * The end of a run (I6): faults have stopped, everything that is down is started again. Within a bound of virtual time
+ * every chain must be of full length and serve, nothing may stay pending, all replicas of a slot must be equal, and a
+ * last write and a last read of every slot must work.
+ */
+import { canRead } from '../protocol/replica/reading.ts';
+import { slotOf } from '../protocol/slots.ts';
+import { type Key, key, type Slot } from '../protocol/words.ts';
+import type { HistoryRecord } from './checker/history.ts';
+import { compareContents, type Invariants } from './invariants/invariants.ts';
+import type { NodeHost } from './world/node-host.ts';
+import type { World } from './world/world.ts';
+
+export interface Steps {
+  /** Goes on until the condition holds, `ms` of virtual time passed, or something was violated. */
+  until(holds: () => boolean, ms: number): boolean;
+}
+
+/** Longest time that the cluster may take to become whole again. */
+const patienceMs = 180_000;
+
+export function restartEverything(world: World): void {
+  for (const zombie of [...world.zombies]) world.buryZombie(zombie);
+  for (const seat of world.coordinators) if (seat.host === null) world.startCoordinator(seat);
+  for (const seat of world.nodes) {
+    if (seat.host?.failed === true) world.endNode(seat, false);
+    if (seat.host === null) world.startNode(seat, true);
+  }
+}
+
+export function settle(world: World, invariants: Invariants, steps: Steps): void {
+  let missing = '';
+  const whole = (): boolean => {
+    missing = whatIsMissing(world, invariants);
+    return missing === '';
+  };
+  if (!steps.until(whole, patienceMs))
+    return invariants.fail('I6', slotIn(missing), `${missing} after ${patienceMs / 1000} s without faults`);
+  lastWords(world, invariants, steps);
+  if (invariants.violations.length > 0) return;
+  if (!steps.until(whole, patienceMs))
+    return invariants.fail('I6', slotIn(missing), `${missing} after the last write`);
+  for (const ledger of invariants.ledgers)
+    for (const wrong of compareContents(ledger, membersOf(world, ledger.slot)))
+      invariants.fail('I6', ledger.slot, `replicas differ: ${wrong}`);
+}
+
+function slotIn(missing: string): number {
+  const found = /^slot (\d+)/.exec(missing);
+  return found === null ? -1 : Number(found[1]);
+}
+
+/** What is not as it should be, in words; '' when all is. */
+function whatIsMissing(world: World, invariants: Invariants): string {
+  const leader = world.leader();
+  if (leader === undefined) return 'no coordinator leads';
+  const view = leader.view();
+  if (view.chains.length === 0) return `no chains: ${view.waiting}`;
+  for (const c of view.chains) {
+    const where = `slot ${c.slot} v${c.version} [${c.members.map((m) => `${m.node} ${m.role} ${m.state}`).join(', ')}]`;
+    if (!c.full) return `${where} is not full (${view.waiting || c.reason})`;
+    const committed = invariants.ledgers[c.slot]?.committed.length ?? 0;
+    for (const host of membersOf(world, c.slot)) {
+      const r = host.core.state.replicas.get(c.slot);
+      if (r === undefined || !canRead(r)) return `${where}: ${host.name} does not serve`;
+      if (r.commit !== committed || r.log.end.seq !== committed)
+        return `${where}: ${host.name} committed ${r.commit} of ${r.log.end.seq}, ${committed} are committed`;
+      if (r.appliedDisk !== r.commit) return `${where}: ${host.name} applied ${r.appliedDisk} of ${r.commit}`;
+    }
+  }
+  const waiting = view.nodes.find((n) => !n.admitted);
+  return waiting === undefined ? '' : `${waiting.node} is ${waiting.status} and not admitted`;
+}
+
+function membersOf(world: World, slot: Slot): NodeHost[] {
+  const chain = world.leader()?.view().chains[slot];
+  const names = chain?.members.filter((m) => m.role !== 'joiner').map((m) => m.node) ?? [];
+  return names.flatMap((name) => world.nodes.find((n) => n.name === name)?.host ?? []);
+}
+
+/** One write and one strong read of every slot must be answered. */
+function lastWords(world: World, invariants: Invariants, steps: Steps): void {
+  const busy = world.clients.find((c) => c.busy);
+  if (busy !== undefined)
+    return invariants.fail('I6', -1, `${busy.name} still waits although its time is up`);
+  for (const { slot } of invariants.ledgers) {
+    const at = keyIn(slot, world.plan.slots);
+    for (const operation of [
+      { kind: 'write', key: at, write: { kind: 'put', value: `last words of slot ${slot}` } },
+      { kind: 'get', key: at, level: 'strong', boundMs: 0 },
+    ] as const) {
+      let record: HistoryRecord | null = null;
+      world.closer.perform(operation, (r) => {
+        record = r;
+      });
+      steps.until(() => record !== null, 20_000);
+      const result = (record as HistoryRecord | null)?.result;
+      if (result?.kind !== 'ok')
+        return invariants.fail(
+          'I6',
+          slot,
+          `the last ${operation.kind} of slot ${slot} ended as ${result?.kind ?? 'nothing'}`,
+        );
+    }
+  }
+}
+
+function keyIn(slot: number, slots: number): Key {
+  for (let i = 0; ; i++) {
+    const k = key(`last${i}`);
+    if (slotOf(k, slots) === slot) return k;
+  }
+}
