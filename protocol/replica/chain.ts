@@ -40,8 +40,8 @@ export function advance(r: Replica, ctx: Context): void {
     // Rule 2.5: only a durable mark that began at the head of this version commits. In-sync: the joiner must have it too.
     const covered = r.insync === noIncarnation ? durable(r) : Math.min(durable(r), r.joinerDisk);
     if (covered > r.commit) setCommit(r, ctx, covered as Seq);
-    beginInsync(r, ctx);
   }
+  if (isTail(r) && r.shaken) beginInsync(r, ctx);
   beginAnswering(r, ctx);
   // Committed by its predecessor's word, since their logs agree: how joiners and restarted members catch up.
   const learned = Math.min(r.learned, r.disk) as Seq;
@@ -140,6 +140,8 @@ export function beacon(r: Replica, ctx: Context): void {
   const d = r.down;
   if (d?.state === 'open' && (r.log.end.seq > r.commit || d.heard < d.sent || d.toldCommit < r.commit))
     flowDown(r, ctx, true);
+  // The tail of an idle chain has no reason to ask its joiner: the joiner says by itself what it has.
+  if (r.role === 'joiner') flowUp(r, ctx, true);
 }
 
 function flowDown(r: Replica, ctx: Context, always: boolean): void {
