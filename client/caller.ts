@@ -1,0 +1,387 @@
+/**
+ * Drives a session: carries its requests to nodes and their answers back, waits and asks again when it says so, and ends
+ * every call at its deadline. Whether to try again, whom to ask and what an answer means is the session's decision.
+ */
+import { type Call, type Operation, Session, type Step } from '../protocol/client/session.ts';
+import { type Entry, readEntry, storesValue } from '../protocol/entry.ts';
+import { ChainError } from '../protocol/errors.ts';
+import type { Answer } from '../protocol/messages.ts';
+import { failure } from '../protocol/replies.ts';
+import type { ReadReply, Reply, Request, Routes, WriteReply } from '../protocol/requests.ts';
+import { type Assignment, clientId, type Incarnation, type NodeName, type Slot } from '../protocol/words.ts';
+import { type NodeLink, NodeLinks } from './node-links.ts';
+import { errorOf } from './results.ts';
+
+export interface CallerOptions {
+  readonly endpoints: readonly string[];
+  readonly clusterId: string;
+  /** Random, 1..2^53-1: no two sessions may share it. */
+  readonly client: number;
+  readonly dedupeHorizonMs: number;
+}
+
+export interface CallOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Ask this node and no other; it does not pass the request on. */
+  readonly node: NodeName | null;
+}
+
+/** An answered read: its entry was verified from the head's checksum to here. Null: the key is absent. */
+export interface ReadAnswer {
+  readonly kind: 'read';
+  readonly entry: Entry | null;
+  readonly at: ReadReply['at'];
+}
+
+/** A call under way. It has a new id at each attempt, so that a late answer to an earlier one is not taken for this. */
+interface Pending {
+  readonly operation: Operation;
+  readonly options: CallOptions;
+  readonly deadline: number;
+  readonly resolve: (answer: ReadAnswer | WriteReply) => void;
+  readonly reject: (why: unknown) => void;
+  onAbort: (() => void) | null;
+  /** Null while it waits until the session has room. */
+  call: Call | null;
+  id: number;
+  /** Where it was sent; null while it waits. */
+  link: NodeLink | null;
+  /** The request that waits for a link's first attempt to connect. */
+  unsent: Request | null;
+  /** When to do something about it. */
+  due: number;
+  entry: Entry | null;
+}
+
+/** How often calls are looked at for their time. There are no timers of single calls. */
+const tickMs = 10;
+/** The clock stops after so many ticks without a call. */
+const idleTicks = 200;
+/** Routes are asked for anew at least so often while there are calls. */
+const refreshMs = 5000;
+
+export class Caller {
+  readonly #session: Session;
+  readonly #links: NodeLinks;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+  #clock: NodeJS.Timeout | undefined;
+  #idle = 0;
+  #refreshedAt = 0;
+  /** Writes that wait until the session has room, the oldest first. */
+  readonly #waiting = new Set<Pending>();
+  #closed = false;
+  #onRoutes: (() => void) | null = null;
+
+  constructor(options: CallerOptions) {
+    this.#session = new Session(
+      clientId(options.client),
+      options.client % 1_000_003,
+      options.dedupeHorizonMs,
+    );
+    this.#links = new NodeLinks({
+      endpoints: options.endpoints,
+      self: { clusterId: options.clusterId, name: '', role: 'client', incarnation: 0 as Incarnation },
+      onAnswer: (answer) => this.#onAnswer(answer),
+      onRoutes: (routes) => this.#learn(routes),
+      onUp: (link) => this.#onUp(link),
+      onDown: (link) => this.#onDown(link),
+    });
+  }
+
+  /** Resolves when routes are known. @throws ChainError that names each endpoint and why it does not help. */
+  async ready(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const deadline = now() + timeoutMs;
+    while (!this.#session.knowsRoutes) {
+      if (signal?.aborted) throw signal.reason;
+      const refusal = this.#refusal();
+      if (refusal !== null) throw refusal;
+      if (now() >= deadline) throw this.#unreachable(timeoutMs);
+      this.#links.refresh(now());
+      await new Promise<void>((resolve) => {
+        this.#onRoutes = resolve;
+        setTimeout(resolve, Math.min(tickMs, deadline - now()));
+      });
+    }
+    this.#onRoutes = null;
+  }
+
+  call(operation: Operation, options: CallOptions): Promise<ReadAnswer | WriteReply> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw closedError('definite');
+      const p: Pending = {
+        operation,
+        options,
+        deadline: now() + Math.trunc(options.timeoutMs),
+        resolve,
+        reject,
+        onAbort: null,
+        call: null,
+        id: ++this.#lastId,
+        link: null,
+        unsent: null,
+        due: 0,
+        entry: null,
+      };
+      if (options.signal !== undefined && !this.#heed(p, options.signal)) return;
+      this.#pending.set(p.id, p);
+      this.#startClock();
+      this.#begin(p);
+    });
+  }
+
+  slotOf(key: Operation['key']): Slot {
+    return this.#session.slotOf(key);
+  }
+
+  route(slot: Slot): Assignment | undefined {
+    return this.#session.route(slot);
+  }
+
+  /** Every call under way ends with UNAVAILABLE. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#clock);
+    for (const p of this.#pending.values()) this.#giveUp(p, (outcome) => closedError(outcome));
+    this.#links.close();
+  }
+
+  #begin(p: Pending): void {
+    const write = p.operation.op !== 'get';
+    if (write && !this.#session.hasRoom) {
+      this.#waiting.add(p);
+      p.due = p.deadline;
+      return;
+    }
+    p.call = this.#session.begin(p.operation, p.deadline, p.options.node);
+    this.#run(p, p.call, this.#session.next(p.call, now()));
+  }
+
+  #run(p: Pending, call: Call, step: Step): void {
+    switch (step.kind) {
+      case 'send':
+        this.#send(p, call, step);
+        return;
+      case 'wait':
+        if (step.refresh) this.#links.refresh(now());
+        if (step.ms === 0) this.#run(p, call, this.#session.next(call, now()));
+        else this.#wait(p, step.ms);
+        return;
+      case 'done':
+        this.#finish(p, step.reply);
+        return;
+      default:
+        step satisfies never;
+    }
+  }
+
+  #wait(p: Pending, ms: number): void {
+    this.#renew(p);
+    p.link = null;
+    p.due = Math.min(now() + ms, p.deadline);
+  }
+
+  #send(p: Pending, call: Call, step: Extract<Step, { kind: 'send' }>): void {
+    this.#renew(p);
+    p.due = now() + step.timeoutMs;
+    const link = this.#linkFor(call, step.to, step.address);
+    if (link === null) {
+      if (call.pinned !== null && step.address === '') return this.#noSuchNode(p, call, call.pinned);
+      return this.#run(p, call, this.#session.onLost(call, false));
+    }
+    p.link = link;
+    if (link.state === 'new') p.unsent = step.request;
+    else this.#put(p, call, link, step.request);
+  }
+
+  /** The way to a node: its own link, else, where it may be passed on, one to any other node. */
+  #linkFor(call: Call, node: NodeName, address: string): NodeLink | null {
+    const direct = this.#links.to(node, address);
+    if (call.pinned !== null)
+      return direct !== null && direct.state !== 'down' && (direct.name === node || direct.state === 'new')
+        ? direct
+        : null;
+    return direct === null || direct.state === 'down' ? this.#links.any() : direct;
+  }
+
+  #put(p: Pending, call: Call, link: NodeLink, request: Request): void {
+    const sent = link.link.send({ kind: 'ask', id: p.id, request });
+    if (sent === 'dropped') this.#run(p, call, this.#session.onLost(call, false));
+  }
+
+  #noSuchNode(p: Pending, call: Call, node: NodeName): void {
+    const what = `no chain names a node ${node}, so its address is not known here`;
+    this.#session.abandon(call);
+    this.#finish(p, failure('NOT_FOUND', `${what}; \`chainctl status\` lists the nodes`));
+  }
+
+  /** The call goes on under another id. */
+  #renew(p: Pending): void {
+    this.#pending.delete(p.id);
+    p.id = ++this.#lastId;
+    p.unsent = null;
+    this.#pending.set(p.id, p);
+  }
+
+  #onAnswer({ id, reply }: Answer): void {
+    const p = this.#pending.get(id);
+    const call = p?.call;
+    if (p === undefined || call == null || p.link === null) return;
+    const verified = this.#verify(p, reply, p.link);
+    this.#run(p, call, this.#session.onReply(call, verified));
+    this.#noteVersion(call, verified);
+  }
+
+  /** The head made the checksum, nobody since was trusted: what does not fit it is asked for at another member. */
+  #verify(p: Pending, reply: Reply, link: NodeLink): Reply {
+    if (reply.kind !== 'read' || reply.entry === null) return reply;
+    const entry = readEntry(reply.entry);
+    if (entry !== null && entry.key === p.operation.key && storesValue(entry)) {
+      p.entry = entry;
+      return reply;
+    }
+    const what = `the answer of ${link.name} at ${link.address} does not fit its checksum or its key`;
+    return failure('CORRUPT', `${what}; look at that node's disk and memory`);
+  }
+
+  /** A newer chain version than this client knows: whoever answered for it knows the new route. */
+  #noteVersion(call: Call, reply: Reply): void {
+    if (reply.kind === 'failed') return;
+    const seen = reply.kind === 'read' ? reply.at.version : reply.position.version;
+    if (seen > (this.#session.route(call.slot)?.version ?? 0)) this.#links.refresh(now());
+  }
+
+  #finish(p: Pending, reply: Reply): void {
+    this.#forget(p);
+    if (reply.kind === 'failed') p.reject(errorOf(reply));
+    else if (reply.kind === 'written') p.resolve(reply);
+    else p.resolve({ kind: 'read', entry: reply.entry === null ? null : p.entry, at: reply.at });
+    if (this.#waiting.size > 0) this.#beginWaiting();
+  }
+
+  #beginWaiting(): void {
+    for (const p of this.#waiting) {
+      if (!this.#session.hasRoom) return;
+      this.#waiting.delete(p);
+      this.#begin(p);
+    }
+  }
+
+  #forget(p: Pending): void {
+    this.#pending.delete(p.id);
+    if (p.onAbort !== null) p.options.signal?.removeEventListener('abort', p.onAbort);
+  }
+
+  /** Ends a call that the session did not end: whether it took effect depends on what was sent. */
+  #giveUp(p: Pending, makeError: (outcome: ChainError['outcome']) => unknown): void {
+    const { call } = p;
+    const sent = call !== null && (call.open > 0 || (p.link !== null && p.unsent === null));
+    const outcome = sent && p.operation.op !== 'get' ? 'indefinite' : 'definite';
+    if (call === null) this.#waiting.delete(p);
+    else this.#session.abandon(call);
+    this.#forget(p);
+    p.reject(makeError(outcome));
+  }
+
+  /** False when the signal is aborted already. */
+  #heed(p: Pending, signal: AbortSignal): boolean {
+    if (signal.aborted) {
+      p.reject(abortedError(signal, 'definite'));
+      return false;
+    }
+    p.onAbort = () => this.#giveUp(p, (outcome) => abortedError(signal, outcome));
+    signal.addEventListener('abort', p.onAbort, { once: true });
+    return true;
+  }
+
+  #onUp(link: NodeLink): void {
+    for (const p of this.#pending.values()) {
+      if (p.link !== link || p.unsent === null || p.call === null) continue;
+      const request = p.unsent;
+      p.unsent = null;
+      this.#put(p, p.call, link, request);
+    }
+  }
+
+  #onDown(link: NodeLink): void {
+    for (const p of [...this.#pending.values()]) {
+      if (p.link !== link || p.call === null) continue;
+      this.#run(p, p.call, this.#session.onLost(p.call, p.unsent === null));
+    }
+  }
+
+  #learn(routes: Routes): void {
+    this.#session.learn(routes);
+    this.#links.keep(routes);
+    this.#refreshedAt = now();
+    this.#onRoutes?.();
+  }
+
+  #startClock(): void {
+    this.#idle = 0;
+    this.#clock ??= setInterval(() => this.#tick(), tickMs);
+  }
+
+  #tick(): void {
+    const time = now();
+    this.#links.tick(time);
+    if (this.#pending.size === 0 && ++this.#idle > idleTicks) {
+      clearInterval(this.#clock);
+      this.#clock = undefined;
+      return;
+    }
+    if (this.#pending.size > 0 && time - this.#refreshedAt > refreshMs) {
+      this.#refreshedAt = time;
+      this.#links.refresh(time);
+    }
+    for (const p of this.#pending.values()) if (time >= p.due) this.#overdue(p, time);
+  }
+
+  #overdue(p: Pending, time: number): void {
+    const { call } = p;
+    if (call === null) {
+      this.#giveUp(
+        p,
+        () =>
+          new ChainError('OVERLOADED', 'too many writes of this client are unanswered; send fewer at once'),
+      );
+      return;
+    }
+    if (p.link === null) this.#run(p, call, this.#session.next(call, time));
+    else this.#run(p, call, this.#session.onLost(call, p.unsent === null));
+  }
+
+  /** Another cluster or version at every endpoint: waiting does not help. */
+  #refusal(): ChainError | null {
+    const whys = [...this.#links.all].map((link) => (link.state === 'down' ? link.why : null));
+    const refused = (why: ChainError | null): boolean =>
+      why?.code === 'WRONG_CLUSTER' || why?.code === 'PROTOCOL_VERSION';
+    return whys.every(refused) ? (whys[0] ?? null) : null;
+  }
+
+  #unreachable(timeoutMs: number): ChainError {
+    const each = [...this.#links.all].map((link) =>
+      link.state === 'up'
+        ? `${link.address} answers and knows no chains yet`
+        : (link.why?.message ?? `${link.address} does not answer`),
+    );
+    const what = `no endpoint told where the chains are within ${timeoutMs} ms: ${each.join('; ')}`;
+    return new ChainError('UNAVAILABLE', `${what}. Is the cluster running, and are these its addresses?`);
+  }
+}
+
+/** Whole milliseconds: what is sent as time left has no fractions. */
+const now = (): number => Math.trunc(performance.now());
+
+const fate = (outcome: ChainError['outcome']): string =>
+  outcome === 'definite' ? 'it did not take effect' : 'it may have taken effect';
+
+function closedError(outcome: ChainError['outcome']): ChainError {
+  return new ChainError('UNAVAILABLE', `the client was closed; ${fate(outcome)}`, { outcome });
+}
+
+function abortedError(signal: AbortSignal, outcome: ChainError['outcome']): ChainError {
+  const message = `the caller's signal gave the call up; ${fate(outcome)}`;
+  return new ChainError('DEADLINE_EXCEEDED', message, { outcome, cause: signal.reason });
+}
