@@ -74,14 +74,15 @@ function grow(claim: PersistentVolumeClaim, size: string): Action[] {
 
 /** A class that we may not read is given the benefit of the doubt: the API server refuses if it must. */
 function mayGrow({ storageClasses }: Observed, claim: PersistentVolumeClaim): boolean {
-  return storageClasses.get(claim.spec.storageClassName ?? '')?.allowVolumeExpansion !== false;
+  const known = storageClasses.get(claim.spec.storageClassName ?? '');
+  return known === undefined || known.allowVolumeExpansion === true;
 }
 
 function unsupported(claims: PersistentVolumeClaim[]): Outcome {
   const classes = [...new Set(claims.map(({ spec }) => spec.storageClassName ?? '(none)'))];
   return blocked(
     'VolumeResizeUnsupported',
-    `Storage class ${someOf(classes)} does not let volumes grow. Set spec.storage.size back, or allow it in the class (allowVolumeExpansion).`,
+    `Storage class ${someOf(classes)} does not let volumes grow. Set allowVolumeExpansion in the class, or make a new cluster with larger volumes.`,
     [],
     60_000,
   );
