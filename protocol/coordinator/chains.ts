@@ -95,7 +95,6 @@ function replaceRestarted(s: CoordinatorState, c: SavedChain): boolean {
     const h = s.heard.get(m.node);
     if (h?.incarnation !== n.incarnation || h.leaving || h.gone || h.reports.get(c.slot)?.state === 'lost')
       return m;
-    if (!h.reports.has(c.slot) && c.version > 1) return m;
     replaced.push(m);
     return { ...m, incarnation: n.incarnation, address: n.place.address, since: version };
   });
