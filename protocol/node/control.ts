@@ -131,7 +131,12 @@ function unreachable(s: NodeState): { node: NodeName; forMs: number }[] {
   const out: { node: NodeName; forMs: number }[] = [];
   for (const node of neighbours) {
     if (node === s.config.name) continue;
-    const link: LinkState = s.links.get(node) ?? { up: false, since: s.startedAt };
+    let link: LinkState | undefined = s.links.get(node);
+    if (link === undefined) {
+      // A neighbour as of now: the link had no time to come up yet.
+      link = { up: false, since: s.now.mono };
+      s.links.set(node, link);
+    }
     const forMs = s.now.mono - link.since;
     if (!link.up && forMs > 2 * s.config.timings.heartbeatMs) out.push({ node, forMs });
   }

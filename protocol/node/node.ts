@@ -328,7 +328,6 @@ function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
     },
     lease: { until: Number.NEGATIVE_INFINITY, installs: 0, denied: new Set() },
     installs: 0,
-    startedAt: now.mono,
     links: new Map(),
     coordinatorLinks: new Set(),
     clocks: new Map(),

@@ -83,7 +83,6 @@ export interface NodeState {
   readonly control: Control;
   readonly lease: Lease;
   installs: number;
-  readonly startedAt: MonoMs;
   readonly links: Map<NodeName, LinkState>;
   readonly coordinatorLinks: Set<string>;
   /** How far the wall clocks of neighbours are ahead, when it was heard. */
