@@ -55,8 +55,8 @@ export function bootReplica(b: BootSlot, dedupeHorizonMs: number): Replica {
     r.pendingBytes += (log.items[i] as (typeof log.items)[number]).entry.bytes.length;
   if (comparePositions(r.passed, log.end) > 0)
     r.lost = `its log ends at ${log.end.version}:${log.end.seq}, but it told its successor that it has ${r.passed.version}:${r.passed.seq} on disk`;
-  // Rule 2.7: after a power cut only what was synced is proven; the rest may be missing, so it comes back as a returner.
-  if (b.syncedEnd !== undefined && comparePositions(log.end, b.syncedEnd) > 0)
+  // Rule 2.7: after a power cut it may have forgotten what it acknowledged. It comes back as a returner.
+  if (b.syncedEnd !== undefined)
     r.lost = `its machine was restarted; its log is proven up to ${b.syncedEnd.version}:${b.syncedEnd.seq} only`;
   return r;
 }
