@@ -179,7 +179,8 @@ export class Session {
       key: o.key,
       version: this.#routes.get(call.slot)?.version ?? (0 as ChainVersion),
       passOn: call.pinned === null,
-      deadlineMs: left,
+      // Whole numbers travel; a started millisecond counts.
+      deadlineMs: Math.ceil(left),
     };
     if (o.op === 'get')
       return {

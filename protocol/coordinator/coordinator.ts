@@ -357,6 +357,7 @@ function freshHeard(
     link,
     at: mono,
     leaseUntil: mono,
+    deniedAfter: new Map(),
     reports: new Map(),
     unreachable: new Map(),
     leaving: false,

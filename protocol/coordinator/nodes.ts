@@ -72,6 +72,7 @@ export function onRegister(s: CoordinatorState, link: string, m: Register): void
     link,
     at: s.now.mono,
     leaseUntil: s.now.mono,
+    deniedAfter: new Map(),
     reports: new Map(m.reports.map((r) => [r.slot, r])),
     unreachable: new Map(),
     leaving: false,
@@ -138,10 +139,12 @@ function rememberLease(s: CoordinatorState, of: Incarnation, until: number): voi
   s.leases.set(of, Math.max(until, s.leases.get(of) ?? Number.NEGATIVE_INFINITY));
 }
 
-/** Until when a read lease of this incarnation may run. */
-export function leaseUntil(s: CoordinatorState, node: NodeName, of: Incarnation): number {
+/** Until when a read lease of this incarnation may cover the slot. */
+export function leaseUntil(s: CoordinatorState, node: NodeName, of: Incarnation, slot: Slot): number {
   if (s.overs.has(of)) return Number.NEGATIVE_INFINITY;
   const h = s.heard.get(node);
+  const denied = h?.incarnation === of ? h.deniedAfter.get(slot) : undefined;
+  if (denied !== undefined && h?.gone === false) return denied;
   if (h?.incarnation === of)
     return h.gone
       ? Number.NEGATIVE_INFINITY
@@ -202,6 +205,7 @@ function heardOf(s: CoordinatorState, node: NodeName, of: Incarnation, link: str
     link,
     at: s.now.mono,
     leaseUntil: takeoverLease(s),
+    deniedAfter: new Map(),
     reports: new Map(),
     unreachable: new Map(),
     leaving: false,
@@ -224,6 +228,10 @@ function grant(s: CoordinatorState, node: NodeName, h: Heard, m: Heartbeat): voi
     m.epoch === saved.epoch && h.failed === ''
       ? Math.min(s.desired.timings.readLeaseMs, saved.leaseMsMax)
       : 0;
+  const denied = deniedSlots(s, node, h);
+  // A slot that is denied from now on was covered by no later grant than the last one.
+  for (const slot of h.deniedAfter.keys()) if (!denied.includes(slot)) h.deniedAfter.delete(slot);
+  for (const slot of denied) if (!h.deniedAfter.has(slot)) h.deniedAfter.set(slot, leaseUntil(s, node, h.incarnation, slot));
   const until = s.now.mono + leaseGrantedMs(leaseMs, s.desired.timings.clockRate);
   if (leaseMs > 0 && until > h.leaseUntil) h.leaseUntil = until;
   s.effects.sends.push({
@@ -234,7 +242,7 @@ function grant(s: CoordinatorState, node: NodeName, h: Heard, m: Heartbeat): voi
       incarnation: h.incarnation,
       beat: m.beat,
       leaseMs,
-      denied: leaseMs > 0 ? deniedSlots(s, node, h) : [],
+      denied,
       report: m.epoch === saved.epoch ? m.report : 0,
       admitted: h.admitted,
       left: h.leaving && !saved.chains.some((c) => involves(c, h.incarnation)),

@@ -74,6 +74,8 @@ export interface Heard {
   at: MonoMs;
   /** Until when its read lease may run, by this leader's count from receipt. */
   leaseUntil: MonoMs;
+  /** For slots that are denied to it: until when its last lease that covered them may run. */
+  deniedAfter: Map<Slot, MonoMs>;
   reports: Map<Slot, ReplicaReport>;
   unreachable: Map<NodeName, number>;
   leaving: boolean;

@@ -103,7 +103,11 @@ export function heartbeat(s: NodeState): void {
     report = Math.max(report, number);
   }
   // An acknowledgement takes all reports up to a number: of a cut list only what was sent may count.
-  if (c.urgent) report = 0;
+  if (c.urgent) {
+    report = 0;
+    // Nor does a lease follow from it: the coordinator could not know what to deny.
+    c.beats.delete(c.beat);
+  }
   s.effects.control.push({
     to: targetOf(s),
     message: {
@@ -138,7 +142,7 @@ function unreachable(s: NodeState): { node: NodeName; forMs: number }[] {
       s.links.set(node, link);
     }
     const forMs = s.now.mono - link.since;
-    if (!link.up && forMs > 2 * s.config.timings.heartbeatMs) out.push({ node, forMs });
+    if (!link.up && forMs > 2 * s.config.timings.heartbeatMs) out.push({ node, forMs: Math.floor(forMs) });
   }
   return out;
 }
@@ -237,6 +241,11 @@ function onSet(s: NodeState, ctx: NodeContext, from: string, m: AssignmentSet): 
   for (const route of m.routes) {
     const known = s.routes.get(route.slot);
     if (known === undefined || known.version <= route.version) s.routes.set(route.slot, route);
+    // A saved version without this node is an order too: whoever acts on an older one stops.
+    const r = s.replicas.get(route.slot);
+    if (r === undefined) continue;
+    ctx.slot = route.slot;
+    assign(r, ctx, route);
   }
   for (const a of m.assignments) {
     ctx.slot = a.slot;

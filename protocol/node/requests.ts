@@ -83,7 +83,7 @@ function pass(s: NodeState, ctx: NodeContext, tag: number, q: Request, to: NodeN
   ctx.sendPeer(to, {
     kind: 'pass',
     id: s.passId,
-    request: { ...q, passOn: false, deadlineMs: until - s.now.mono },
+    request: { ...q, passOn: false, deadlineMs: Math.ceil(until - s.now.mono) },
   });
 }
 
