@@ -1,0 +1,121 @@
+/** What a storage node shows of its state at each scrape. */
+import { Gauge, type Registry } from 'prom-client';
+import { canRead } from '../protocol/replica/reading.ts';
+import type { Replica } from '../protocol/replica/state.ts';
+import type { NodeHost } from './host.ts';
+
+export function observeNode(registry: Registry, host: NodeHost): void {
+  const { core, store } = host;
+  const replicas = (): Replica[] => [...core.state.replicas.values()];
+  const gauge = (name: string, help: string, value: () => number): void => {
+    new Gauge({
+      name: `chain_node_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  };
+  gauge('admitted', '1 while the coordinator takes this node for a full member of all its chains.', () =>
+    core.admitted ? 1 : 0,
+  );
+  gauge('epoch', 'Newest coordinator epoch that this node has seen.', () => core.state.control.epoch);
+  gauge('lease_seconds', 'What is left of the read lease.', () =>
+    Math.max(0, (core.state.lease.until - performance.now()) / 1000 || 0),
+  );
+  gauge('requests_waiting', 'Requests that wait for their answer.', () => host.waiting);
+  gauge('commit_lag_entries', 'Logged and not yet committed entries, in all chains.', () =>
+    replicas().reduce((sum, r) => sum + r.log.end.seq - r.commit, 0),
+  );
+  gauge(
+    'commit_lag_entries_max',
+    'Logged and not yet committed entries of the chain with most of them.',
+    () => replicas().reduce((most, r) => Math.max(most, r.log.end.seq - r.commit), 0),
+  );
+  gauge('pending_bytes', 'Uncommitted entries that this node holds as a head.', () =>
+    replicas().reduce((sum, r) => sum + r.pendingBytes, 0),
+  );
+  gauge('peer_links', 'Links to peers that should be open.', () => host.links.counts.wanted);
+  gauge('peer_links_up', 'Links to peers that are open.', () => host.links.counts.up);
+  gauge('coordinator_links_up', 'Links to coordinators that are open.', () => host.coordinators.up);
+  gauge(
+    'reads_off_the_loop_total',
+    'Values that were read in the thread pool because the data was cold.',
+    () => host.reads.counts.offTheLoop,
+  );
+  gauge('reads_on_the_spot_total', 'Values that were read from memory.', () => host.reads.counts.onTheSpot);
+  gauge('store_failed', '1 once the store failed: this process acknowledges nothing any more.', () =>
+    store.state === 'failed' ? 1 : 0,
+  );
+  gauge('space_low', '1 while the disk has too little room for writes.', () => (host.space === 'ok' ? 0 : 1));
+  observeReplicas(registry, replicas);
+  observeStore(registry, host);
+}
+
+function observeReplicas(registry: Registry, replicas: () => Replica[]): void {
+  new Gauge({
+    name: 'chain_node_replicas',
+    help: 'Replicas by place in their chain, and whether they answer strong reads.',
+    labelNames: ['role', 'serving'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const r of replicas())
+        this.inc({ role: placeOf(r), serving: String(r.role === 'member' && canRead(r)) });
+    },
+  });
+}
+
+/** Where a replica stands in its chain. */
+export function placeOf(r: Replica): 'head' | 'middle' | 'tail' | 'alone' | 'joiner' | 'none' {
+  if (r.role !== 'member') return r.role;
+  const last = (r.assignment?.members.length ?? 1) - 1;
+  if (last === 0) return 'alone';
+  return r.index === 0 ? 'head' : r.index === last ? 'tail' : 'middle';
+}
+
+function observeStore(registry: Registry, { store }: NodeHost): void {
+  const stats = { at: Number.NEGATIVE_INFINITY, value: store.stats() };
+  // One look a scrape: asking resets the slowest write.
+  const look = () => {
+    if (performance.now() - stats.at > 500) {
+      stats.at = performance.now();
+      stats.value = store.stats();
+    }
+    return stats.value;
+  };
+  const gauge = (name: string, help: string, value: () => number): void => {
+    new Gauge({
+      name: `chain_node_store_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  };
+  gauge('log_bytes', 'Retained log.', () => look().log.bytes);
+  gauge('log_records', 'Records of the retained log.', () => look().log.records);
+  gauge(
+    'write_slowest_seconds',
+    'Slowest write since the last scrape.',
+    () => look().writes.slowestMs / 1000,
+  );
+  gauge(
+    'write_pending_seconds',
+    'How long the present write has been under way.',
+    () => look().writes.pendingMs / 1000,
+  );
+  gauge('written_bytes_total', 'Bytes handed to LevelDB.', () => look().writes.bytes);
+  gauge('corrupt_reads_total', 'Reads that found a damaged value.', () => look().corruptReads);
+  gauge('megabytes', 'Tables of LevelDB.', () => look().levels.reduce((sum, l) => sum + l.megabytes, 0));
+  gauge('compaction_seconds_total', 'Time that compactions took.', () =>
+    look().levels.reduce((sum, l) => sum + l.compactionSeconds, 0),
+  );
+  gauge(
+    'level0_files',
+    'Tables of level 0: writers slow down at 8 and stop at 12.',
+    () => look().levels[0]?.files ?? 0,
+  );
+}

@@ -1,0 +1,229 @@
+/** Puts a storage node together and takes it apart again. */
+import { randomBytes } from 'node:crypto';
+import { joinAddress } from '../process/addresses.ts';
+import { systemClock } from '../process/clock.ts';
+import { StartError } from '../process/endings.ts';
+import { ChainError } from '../protocol/errors.ts';
+import { type ClientId, noIncarnation } from '../protocol/words.ts';
+import { type GrpcServer, startGrpcServer } from '../transport/grpc.ts';
+import type { Log } from '../transport/log.ts';
+import { startLinkServer } from '../transport/server.ts';
+import { startNodeAdmin } from './admin.ts';
+import { createClusterProxy } from './cluster-proxy.ts';
+import type { NodeSettings } from './config.ts';
+import { keyValueHandlers } from './grpc.ts';
+import { NodeHost } from './host.ts';
+import { createNodeMetrics } from './metrics.ts';
+import { leaveChains } from './shutdown.ts';
+import { createStore } from './store/identity.ts';
+import { openStore } from './store/open.ts';
+import { watchSpace } from './store/space.ts';
+import { type Opened, StoreError } from './store/store.ts';
+
+export interface NodeParts {
+  readonly log: Log;
+  /** Called when it cannot go on. */
+  readonly onFatal: (error: unknown) => void;
+  /** Figures of the whole process; only one part of a process may have them. */
+  readonly processFigures: boolean;
+}
+
+export interface RunningNode {
+  readonly host: NodeHost;
+  readonly ports: { readonly link: number; readonly grpc: number; readonly admin: number };
+  /**
+   * Leaves all chains, says goodbye and closes. Resolves to false when it could not leave in time, so that its chains
+   * notice its absence as they notice a death. `hurry` ends the waiting.
+   */
+  stop(hurry?: AbortSignal): Promise<boolean>;
+  /** Ends as a crash would: nobody is told. */
+  kill(): Promise<void>;
+}
+
+const spaceEveryMs = 5000;
+/** Connections of peers and coordinators beside those of clients. */
+const peerConnections = 256;
+
+/** Resolves when it listens and registers. @throws ChainError, StartError, StoreError in one sentence. */
+export async function startNode(settings: NodeSettings, parts: NodeParts): Promise<RunningNode> {
+  const closers: (() => Promise<void> | void)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    return await assemble(settings, parts, closers, closeAll);
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function assemble(
+  settings: NodeSettings,
+  parts: NodeParts,
+  closers: (() => Promise<void> | void)[],
+  closeAll: () => Promise<void>,
+): Promise<RunningNode> {
+  const { cluster, listen, name } = settings;
+  const { log, onFatal, processFigures } = parts;
+  const metrics = createNodeMetrics({ processFigures });
+  let host: NodeHost | null = null;
+  const hostNow = (): NodeHost => {
+    if (host === null || host.stopped)
+      throw new ChainError('NOT_READY', `${name} is starting or stopping; ask another node`);
+    return host;
+  };
+  const self = {
+    get clusterId() {
+      return host?.self.clusterId ?? '';
+    },
+    name,
+    role: 'node' as const,
+    get incarnation() {
+      return host?.core.incarnation ?? noIncarnation;
+    },
+  };
+  const admin = await startNodeAdmin({
+    host: listen,
+    port: settings.ports.admin,
+    registry: metrics.registry,
+    node: () => host,
+  });
+  closers.push(() => admin.close());
+  const links = await startLinkServer({
+    port: settings.ports.link,
+    host: listen,
+    self,
+    connections: cluster.limits.clientConnections + peerConnections,
+    log,
+    onConnection: (peer) => {
+      if (host !== null && !host.stopped) return host.accept(peer);
+      peer.close(`${name} is starting or stopping`);
+      return { onMessages() {}, onClose() {} };
+    },
+  });
+  closers.push(() => links.close());
+  const proxy = createClusterProxy(hostNow);
+  closers.push(() => proxy.close());
+  const opened = await openOrCreate(settings, log);
+  closers.push(() => opened.store.close());
+  const grpc = await startGrpcServer({
+    port: settings.ports.grpc,
+    host: listen,
+    keyValue: keyValueHandlers(hostNow),
+    cluster: proxy.handlers,
+    log,
+  });
+  closers.push(() => grpc.close(2000));
+  const ports = { link: links.port, grpc: grpc.port, admin: admin.port };
+  const running = new NodeHost({
+    config: {
+      name,
+      place: {
+        address: joinAddress(settings.advertise, ports.link),
+        grpc: joinAddress(settings.advertise, ports.grpc),
+        admin: joinAddress(settings.advertise, ports.admin),
+        zone: settings.zone,
+        host: settings.host,
+        weight: settings.weight,
+      },
+      slots: cluster.slots,
+      timings: cluster.timings,
+      coordinators: cluster.coordinators,
+      ownClient: randomClient(),
+      lockProof: opened.lockProof,
+    },
+    cluster,
+    store: opened.store,
+    boot: opened.boot,
+    clock: systemClock,
+    log,
+    metrics,
+    onFatal,
+  });
+  host = running;
+  metrics.observe(running);
+  closers.push(
+    () => running.stop(),
+    followReadiness(running, grpc),
+    followSpace(running, settings.data, log),
+  );
+  log('info', 'node.started', { store: opened.boot.store, ...ports });
+  return {
+    host: running,
+    ports,
+    async stop(hurry = new AbortController().signal) {
+      const left = await leaveChains(running, { leaveMs: settings.leaveMs, log, hurry });
+      await closeAll();
+      return left;
+    },
+    async kill() {
+      await running.stop();
+      await closeAll();
+    },
+  };
+}
+
+async function openOrCreate({ cluster, data, init }: NodeSettings, log: Log): Promise<Opened> {
+  const open = (): Promise<Opened> =>
+    openStore({
+      folder: data,
+      clusterName: cluster.cluster,
+      durability: cluster.durability,
+      retention: {
+        bytes: cluster.config.logRetentionMiB * 1_048_576,
+        ageMs: cluster.config.logRetentionSeconds * 1000,
+      },
+    });
+  const opened = await open().catch(async (error: unknown) => {
+    if (!(error instanceof StoreError) || error.code !== 'NO_STORE') throw error;
+    if (!init)
+      throw new StartError(
+        `${data} holds no store. If this node is meant to begin blank, start it with --init; if it held data before, mount that folder`,
+      );
+    const { storeId } = await createStore(data, cluster.cluster);
+    log('info', 'store.created', { folder: data, store: storeId });
+    return open();
+  });
+  const { records, entries, ms, droppedBytes } = opened.recovery;
+  log(droppedBytes > 0 ? 'warn' : 'info', 'store.opened', {
+    folder: data,
+    records,
+    entries,
+    ms: Math.round(ms),
+    droppedBytes,
+  });
+  const { clusterId } = opened.boot.identity;
+  if (clusterId !== '' && cluster.clusterId !== '' && clusterId !== cluster.clusterId) {
+    await opened.store.close();
+    throw new StartError(
+      `the store in ${data} belongs to cluster ${clusterId}, the configuration is of ${cluster.clusterId}; give this node its own folder, or the configuration of its cluster`,
+    );
+  }
+  return opened;
+}
+
+/** gRPC's health service says what /readyz says, without its patience. */
+function followReadiness(host: NodeHost, grpc: GrpcServer): () => void {
+  let serving = false;
+  const timer = setInterval(() => {
+    const now = host.core.admitted;
+    if (now !== serving) grpc.setServing(now);
+    serving = now;
+  }, 200);
+  return () => clearInterval(timer);
+}
+
+function followSpace(host: NodeHost, folder: string, log: Log): () => void {
+  const stop = new AbortController();
+  void watchSpace({ folder }, spaceEveryMs, stop.signal, ({ level, freeBytes, sizeBytes }) => {
+    if (level !== host.space)
+      log(level === 'ok' ? 'info' : 'error', 'space.changed', { level, freeBytes, sizeBytes });
+    host.space = level;
+  });
+  return () => stop.abort();
+}
+
+/** A session id that nobody else has: 52 random bits, never 0. */
+const randomClient = (): ClientId =>
+  (randomBytes(6).readUIntBE(0, 6) * 16 + (randomBytes(1)[0] as number & 15) + 1) as ClientId;
