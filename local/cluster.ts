@@ -1,0 +1,212 @@
+/** A cluster on this machine: its processes started in order, watched, and stopped in order. */
+import { writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChainCluster } from '../manifest/types.ts';
+import { Child } from './child.ts';
+import { DataFolder } from './folder.ts';
+import { checkPorts } from './free-ports.ts';
+import { argumentsOf, configOf, type Layout, localHost, portProblem } from './layout.ts';
+import { LocalError } from './local-error.ts';
+import { identityOf, isAlive } from './process-identity.ts';
+import type { Reporter } from './report.ts';
+
+export interface LocalCluster {
+  readonly layout: Layout;
+  /** Links of every node. */
+  readonly endpoints: readonly string[];
+  /** Ends the process without warning; it is started again. @throws LocalError when there is none of this name */
+  kill(name: string): void;
+  /** A process by its name. */
+  child(name: string): Child;
+  /** Resolves when every process has ended. A second call kills what is left. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly cluster: ChainCluster;
+  readonly layout: Layout;
+  readonly report: Reporter;
+  /** Gives the start up: processes are stopped again. */
+  readonly signal?: AbortSignal;
+}
+
+/** How long a start may take until every chain serves. A whole copy is no part of it, a long log is. */
+const startMsMax = 120_000;
+const lookMs = 50;
+/** A node without coordinators stops at once; its last write may take long on a slow disk. */
+const stopMsMax = 15_000;
+
+/**
+ * Starts every process and resolves when every chain has all of its members.
+ * @throws LocalError with one sentence; nothing is left running then
+ */
+export async function startCluster(options: StartOptions): Promise<LocalCluster> {
+  const { layout, report } = options;
+  const problem = portProblem(layout);
+  if (problem !== null) throw new LocalError(problem);
+  const folder = await DataFolder.take(layout);
+  const running = new Running(options, folder);
+  try {
+    await stopLeftovers(folder, report);
+    await checkPorts(layout);
+    await writeFile(layout.configFile, configOf(options.cluster, layout, folder.clusterId));
+    await running.start();
+    return running;
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+class Running implements LocalCluster {
+  readonly layout: Layout;
+  readonly endpoints: readonly string[];
+  readonly #options: StartOptions;
+  readonly #folder: DataFolder;
+  readonly #coordinators: readonly Child[];
+  readonly #nodes: readonly Child[];
+  #isReady = false;
+  #fatal: LocalError | null = null;
+  #stopping: Promise<void> | null = null;
+  #noting: Promise<void> = Promise.resolve();
+
+  constructor(options: StartOptions, folder: DataFolder) {
+    const { layout } = options;
+    this.layout = layout;
+    this.endpoints = layout.nodes.map(({ address }) => address);
+    this.#options = options;
+    this.#folder = folder;
+    this.#coordinators = layout.coordinators.map((plan) => this.#makeChild(plan));
+    this.#nodes = layout.nodes.map((plan) => this.#makeChild(plan));
+  }
+
+  async start(): Promise<void> {
+    for (const child of this.#all) child.start();
+    await this.#becomeReady();
+    await this.#folder.noteStores(this.layout.nodes.map(({ name }) => name));
+    this.#isReady = true;
+  }
+
+  child(name: string): Child {
+    const child = this.#all.find(({ plan }) => plan.name === name);
+    if (child !== undefined) return child;
+    const names = this.#all.map(({ plan }) => plan.name).join(', ');
+    throw new LocalError(`there is no process ${name}; there are ${names}`);
+  }
+
+  kill(name: string): void {
+    this.child(name).signal('SIGKILL');
+  }
+
+  stop(): Promise<void> {
+    if (this.#stopping === null) this.#stopping = this.#stop();
+    else for (const child of this.#all) child.signal('SIGKILL');
+    return this.#stopping;
+  }
+
+  get #all(): readonly Child[] {
+    return [...this.#coordinators, ...this.#nodes];
+  }
+
+  #makeChild(plan: Layout['nodes'][number]): Child {
+    return new Child({
+      plan,
+      args: () =>
+        argumentsOf(plan, this.layout, plan.role === 'node' && this.#folder.isNew(plan.name, plan.folder)),
+      onStart: () => this.#note(),
+      onDeath: (child, how, againMs) => this.#onDeath(child, how, againMs),
+    });
+  }
+
+  #onDeath(child: Child, how: string, againMs: number): void {
+    this.#note();
+    const { name, logFile } = child.plan;
+    if (!this.#isReady && !how.startsWith('was ended')) {
+      this.#fatal ??= new LocalError(`${name} ${how}: ${child.lastWords()}`);
+      return;
+    }
+    this.#options.report.say(`${name} ${how}; it starts again in ${againMs} ms (log: ${logFile})`);
+  }
+
+  /** Waits for the leading coordinator to say that every chain has all of its members. */
+  async #becomeReady(): Promise<void> {
+    const { signal, report } = this.#options;
+    const { slots } = this.layout;
+    const until = performance.now() + startMsMax;
+    for (;;) {
+      if (this.#fatal !== null) throw this.#fatal;
+      if (signal?.aborted) throw new LocalError('the start was given up');
+      const { serving, waiting } = await this.#progress();
+      report.progress(`chains serving: ${serving}/${slots}${waiting === '' ? '' : ` (${waiting})`}`);
+      if (serving === slots) return;
+      if (performance.now() > until)
+        throw new LocalError(
+          `after ${startMsMax / 1000} s only ${serving} of ${slots} chains serve${waiting === '' ? '' : ` (${waiting})`}; the logs in ${this.layout.logDir} say more`,
+        );
+      await sleep(lookMs);
+    }
+  }
+
+  async #progress(): Promise<{ serving: number; waiting: string }> {
+    const views = await Promise.all(this.#coordinators.map(({ plan }) => viewOf(plan.ports.admin)));
+    const leading = views.find((view) => view?.leading === true);
+    if (leading == null) return { serving: 0, waiting: 'a coordinator is starting' };
+    const { chains = [], waiting = '' } = leading;
+    return { serving: chains.filter(({ full }) => full).length, waiting };
+  }
+
+  async #stop(): Promise<void> {
+    // Coordinators first: then no chain changes while its members end one after the other, and they start together again.
+    await Promise.all(this.#coordinators.map((child) => child.stop('SIGTERM', stopMsMax)));
+    // SIGINT: without leaving the chains, which is for nodes that go alone.
+    await Promise.all(this.#nodes.map((child) => child.stop('SIGINT', stopMsMax)));
+    await this.#noting;
+    await this.#folder.release();
+  }
+
+  #note(): void {
+    this.#noting = this.#noting.then(() =>
+      this.#folder.note({
+        runner: identityOf(process.pid),
+        manifest: this.layout.manifest,
+        cluster: this.layout.cluster,
+        endpoints: this.endpoints,
+        processes: this.#all.map(({ plan, identity }) => ({
+          name: plan.name,
+          role: plan.role,
+          address: plan.address,
+          admin: `${localHost}:${plan.ports.admin}`,
+          identity,
+        })),
+      }),
+    );
+  }
+}
+
+interface View {
+  readonly leading?: boolean;
+  readonly waiting?: string;
+  readonly chains?: readonly { readonly full: boolean }[];
+}
+
+async function viewOf(adminPort: number): Promise<View | null> {
+  try {
+    const answer = await fetch(`http://${localHost}:${adminPort}/state`, {
+      signal: AbortSignal.timeout(1000),
+    });
+    return (await answer.json()) as View;
+  } catch {
+    return null;
+  }
+}
+
+/** A runner that was killed could not stop its processes: they hold the ports and the stores. */
+async function stopLeftovers({ leftovers }: DataFolder, report: Reporter): Promise<void> {
+  const alive = leftovers.flatMap(({ identity }) => (identity === null ? [] : [identity]));
+  if (alive.length === 0) return;
+  report.say(`stopping ${alive.length} processes that a runner left behind when it was killed`);
+  const until = performance.now() + stopMsMax;
+  for (const { pid } of alive) process.kill(pid, 'SIGINT');
+  while (alive.some(isAlive) && performance.now() < until) await sleep(lookMs);
+  for (const one of alive.filter(isAlive)) process.kill(one.pid, 'SIGKILL');
+}

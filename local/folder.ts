@@ -1,0 +1,186 @@
+/**
+ * The data folder of a local cluster: which cluster it belongs to, which nodes have begun in it, and who runs it now.
+ * One runner at a time; a runner that was killed leaves a note that the next one recognises as stale.
+ */
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Layout } from './layout.ts';
+import { LocalError } from './local-error.ts';
+import { identityOf, isAlive, type ProcessIdentity } from './process-identity.ts';
+
+/** `local.json`: what must not change between starts. */
+export interface FolderState {
+  readonly format: 1;
+  readonly cluster: string;
+  readonly clusterId: string;
+  readonly slots: number;
+  /** Nodes whose stores were made: without theirs they are refused, never begun anew. */
+  readonly nodes: readonly string[];
+}
+
+/** `runner.json`: the runner of now, and how to reach what it runs. */
+export interface RunnerNote {
+  readonly runner: ProcessIdentity;
+  readonly manifest: string;
+  readonly cluster: string;
+  readonly endpoints: readonly string[];
+  readonly processes: readonly RunningProcess[];
+}
+
+export interface RunningProcess {
+  readonly name: string;
+  readonly role: 'node' | 'coordinator';
+  readonly address: string;
+  /** `host:port` of its admin server. */
+  readonly admin: string;
+  /** Null while it is not running. */
+  readonly identity: ProcessIdentity | null;
+}
+
+const stateFile = (dataDir: string): string => join(dataDir, 'local.json');
+const noteFile = (dataDir: string): string => join(dataDir, 'runner.json');
+const lockFile = (dataDir: string): string => join(dataDir, 'runner.lock');
+
+/** The runner's note, null when nobody runs the folder. */
+export async function readRunner(dataDir: string): Promise<RunnerNote | null> {
+  const note = await readJson<RunnerNote>(noteFile(dataDir));
+  return note !== null && isAlive(note.runner) ? note : null;
+}
+
+/** A folder that this process alone may run. */
+export class DataFolder {
+  readonly dataDir: string;
+  readonly #lock: string;
+  #state: FolderState;
+  /** Processes that a runner left behind when it was killed. */
+  readonly leftovers: readonly RunningProcess[];
+
+  private constructor(dataDir: string, state: FolderState, leftovers: readonly RunningProcess[]) {
+    this.dataDir = dataDir;
+    this.#lock = lockFile(dataDir);
+    this.#state = state;
+    this.leftovers = leftovers;
+  }
+
+  /**
+   * Makes the folder at the first start, and takes its lock.
+   * @throws LocalError when another runner has it, or when it belongs to another cluster
+   */
+  static async take(layout: Layout): Promise<DataFolder> {
+    const { dataDir } = layout;
+    await mkdir(layout.logDir, { recursive: true }).catch((error: Error) => {
+      throw new LocalError(`${dataDir} cannot be made: ${error.message}; choose another spec.local.dataDir`);
+    });
+    await takeLock(dataDir);
+    try {
+      const known = await readJson<FolderState>(stateFile(dataDir));
+      if (known === null) refuseStrange(dataDir);
+      else refuseOther(known, layout);
+      const old = await readJson<RunnerNote>(noteFile(dataDir));
+      const state = known ?? {
+        format: 1,
+        cluster: layout.cluster,
+        clusterId: randomUUID(),
+        slots: layout.slots,
+        nodes: [],
+      };
+      const leftovers = (old?.processes ?? []).filter((p) => p.identity !== null && isAlive(p.identity));
+      const folder = new DataFolder(dataDir, state, leftovers);
+      if (known === null) await folder.#save();
+      return folder;
+    } catch (error) {
+      await rm(lockFile(dataDir), { force: true });
+      throw error;
+    }
+  }
+
+  get clusterId(): string {
+    return this.#state.clusterId;
+  }
+
+  /** Whether this node begins blank: only when it never began, and has no store from a start that was cut short. */
+  isNew(name: string, folder: string): boolean {
+    return !this.#state.nodes.includes(name) && !existsSync(join(folder, 'identity.json'));
+  }
+
+  /** These nodes have stores. */
+  async noteStores(names: readonly string[]): Promise<void> {
+    const nodes = [...new Set([...this.#state.nodes, ...names])];
+    if (nodes.length === this.#state.nodes.length) return;
+    this.#state = { ...this.#state, nodes };
+    await this.#save();
+  }
+
+  async note(note: RunnerNote): Promise<void> {
+    await replace(noteFile(this.dataDir), note);
+  }
+
+  async release(): Promise<void> {
+    await rm(noteFile(this.dataDir), { force: true });
+    await rm(this.#lock, { force: true });
+  }
+
+  async #save(): Promise<void> {
+    await replace(stateFile(this.dataDir), this.#state);
+  }
+}
+
+/** A name can be made once: whoever makes the lock's file has it, until the process that it names is gone. */
+async function takeLock(dataDir: string): Promise<void> {
+  const path = lockFile(dataDir);
+  for (let attempt = 0; attempt < 5; attempt++) {
+    try {
+      const file = await open(path, 'wx');
+      await file.writeFile(JSON.stringify(identityOf(process.pid)));
+      await file.close();
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const holder = await readJson<ProcessIdentity>(path);
+    if (holder !== null && isAlive(holder))
+      throw new LocalError(
+        `${dataDir} is in use: process ${holder.pid} runs a cluster in it; stop that one first (Ctrl-C there, or chainctl local down)`,
+      );
+    await unlink(path).catch(() => {});
+  }
+  throw new LocalError(`${path} cannot be taken: others take it at the same time; try again`);
+}
+
+function refuseOther(known: FolderState, { cluster, slots, manifest, dataDir }: Layout): void {
+  const instead = 'choose another spec.local.dataDir, or remove the folder to begin anew without its data';
+  if (known.format !== 1)
+    throw new LocalError(`${dataDir} was written by another release (format ${known.format}); ${instead}`);
+  if (known.cluster !== cluster)
+    throw new LocalError(
+      `${dataDir} holds the data of cluster "${known.cluster}", and ${manifest} describes "${cluster}"; ${instead}`,
+    );
+  if (known.slots !== slots)
+    throw new LocalError(
+      `${dataDir} holds a cluster of ${known.slots} slots, and ${manifest} says ${slots}: the number is fixed for the life of a cluster; write slots: ${known.slots}, or ${instead}`,
+    );
+}
+
+/** Files of stores without the file that says whose they are: somebody removed it, or this is no folder of ours. */
+function refuseStrange(dataDir: string): void {
+  if (!existsSync(join(dataDir, 'nodes')) && !existsSync(join(dataDir, 'coordinators'))) return;
+  throw new LocalError(
+    `${dataDir} holds data but no local.json, so it is not known whose data this is; choose another spec.local.dataDir, or put that file back`,
+  );
+}
+
+async function readJson<T>(path: string): Promise<T | null> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as T;
+  } catch {
+    return null;
+  }
+}
+
+/** Readers see the old content or the new one. */
+async function replace(path: string, content: unknown): Promise<void> {
+  await writeFile(`${path}.new`, `${JSON.stringify(content, null, 2)}\n`);
+  await rename(`${path}.new`, path);
+}
