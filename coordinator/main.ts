@@ -29,7 +29,7 @@ process.on('unhandledRejection', end);
 try {
   const settings = await readCoordinatorSettings(process.argv.slice(2), process.env);
   log = createLog({ level: settings.cluster.config.logLevel, name: settings.name, role: 'coordinator' });
-  const stateStore = await openStateStore(settings.cluster.stateStore);
+  const stateStore = await openStateStore(settings.cluster, process.env);
   const running = await startCoordinator(settings, { log, stateStore, onFatal: end, processFigures: true });
   const stopWatching = watchConfig(settings.file, log, (file) => running.host.want(desiredOf(file)));
   stopOnSignals(running, async () => {
