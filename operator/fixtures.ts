@@ -21,7 +21,8 @@ export function clusterWith(
   metadata: Partial<ChainCluster['metadata']> = {},
 ): ChainCluster {
   const text =
-    'apiVersion: chaincluster.dev/v1alpha1\nkind: ChainCluster\nmetadata: {name: demo}\nspec: {slots: 6, storage: {size: 10Gi}}\n';
+    'apiVersion: chaincluster.dev/v1alpha1\nkind: ChainCluster\nmetadata: ' +
+    '{name: demo}\nspec: {slots: 6, storage: {size: 10Gi}}\n';
   const { cluster } = parseManifest(text, 'fixture.yaml', 'kubernetes');
   return {
     ...cluster,

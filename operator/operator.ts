@@ -127,7 +127,8 @@ async function untilSynced(caches: Caches, clock: Clock, limitMs: number, stop: 
   while (!caches.haveSynced && !stop.aborted) {
     if (clock.monotonicMs() - startedAt > limitMs) {
       throw new Error(
-        `no complete list after ${limitMs / 1000} s (${notSynced(caches)}). Check that the API server answers, that the ChainCluster resource is installed and that the operator may list these kinds.`,
+        `no complete list after ${limitMs / 1000} s (${notSynced(caches)}). Check that the API server ` +
+          'answers, that the ChainCluster resource is installed and that the operator may list these kinds.',
       );
     }
     await sleep(clock, 50, stop);

@@ -7,7 +7,8 @@ import type {
 } from '../manifest/types.ts';
 import type { ChainView } from './coordinator-view.ts';
 import type { Decision } from './decide.ts';
-import { selectorText } from './objects/names.ts';
+import type { Pod } from './objects/kinds.ts';
+import { type Component, podName, selectorText } from './objects/names.ts';
 import { type Observed, targetImage } from './observed.ts';
 import { hasTemplate, isReady, whyBroken } from './pod-health.ts';
 import { wantedHash } from './steps/rolling.ts';
@@ -74,33 +75,43 @@ function conditionsOf(observed: Observed, decision: Decision): Condition[] {
 
 /** The summary: what a person or a pipeline waits for, with the most telling reason. */
 function ready(observed: Observed, decision: Decision): Verdict {
-  const { cluster, nodePods } = observed;
-  if (cluster.metadata.deletionTimestamp !== undefined) {
-    return no('Deleting', firstOf(decision, 'waiting')?.message ?? 'The resource is being deleted.');
-  }
-  const stuck = firstOf(decision, 'blocked');
-  const parts = [coordinatorElected(observed), available(observed), chainsFull(observed)];
-  const missing = parts.find(({ status }) => status !== 'True');
-  const count = nodePods.filter(isReady).length;
-  const wanted = cluster.spec.nodes;
-  const wasReady = cluster.status?.conditions?.some(
-    ({ type, status }) => type === 'Ready' && status === 'True',
-  );
-  if (stuck?.reason === 'InvalidSpec' || stuck?.reason === 'ReconcileFailed')
-    return no(stuck.reason, stuck.message);
+  const { cluster } = observed;
   const moving = firstOf(decision, 'waiting');
+  const stuck = firstOf(decision, 'blocked');
+  if (cluster.metadata.deletionTimestamp !== undefined) {
+    return no('Deleting', moving?.message ?? 'The resource is being deleted.');
+  }
+  if (stuck !== undefined && hopeless.has(stuck.reason)) return no(stuck.reason, stuck.message);
   if (moving !== undefined) return no(moving.reason, moving.message);
   if (stuck?.reason === 'UpgradeBlocked') return no(stuck.reason, stuck.message);
-  if (missing !== undefined || count < wanted) {
-    const broken = nodePods.map((pod) => [pod.metadata.name, whyBroken(pod)] as const).find(([, why]) => why);
-    const details = [missing?.message, count < wanted ? `${count} of ${wanted} nodes are ready.` : undefined];
-    const message = [broken && `${broken[0]}: ${broken[1]}.`, ...details].filter(Boolean).join(' ');
-    const never = wasReady !== true && !isEverReady(observed);
-    return no(never ? 'Creating' : (missing?.reason ?? 'NodesNotReady'), message);
-  }
-  if (cluster.spec.paused)
+  const gap = incomplete(observed);
+  if (gap !== undefined) return gap;
+  if (cluster.spec.paused) {
     return yes('Paused', 'Everything works; changes of the resource wait until paused is false.');
-  return yes(stuck?.reason ?? 'Ready', stuck?.message ?? 'All nodes are ready and every chain is full.');
+  }
+  return yes(stuck?.reason ?? 'Ready', stuck?.message ?? 'All pods are ready and every chain is full.');
+}
+
+/** Without these nothing else is carried out. */
+const hopeless = new Set(['InvalidSpec', 'ReconcileFailed']);
+
+/** What is missing from a whole cluster, the most telling first. */
+function incomplete(observed: Observed): Verdict | undefined {
+  const parts = [coordinatorElected(observed), available(observed), chainsFull(observed)];
+  const missing = parts.find(({ status }) => status !== 'True');
+  const down = notReady(observed);
+  if (missing === undefined && down.length === 0) return undefined;
+  const pods = [...observed.nodePods, ...observed.coordinatorPods];
+  const sentences = [
+    ...pods
+      .filter((pod) => whyBroken(pod) !== undefined)
+      .map(sayBroken)
+      .slice(0, 1),
+    ...(missing === undefined ? [] : [missing.message]),
+    ...(down.length === 0 ? [] : [`Not ready: ${someOf(down)}.`]),
+  ];
+  const reason = isEverReady(observed) ? (missing?.reason ?? 'PodsNotReady') : 'Creating';
+  return no(reason, sentences.join(' '));
 }
 
 function available({ view, cluster }: Observed): Verdict {
@@ -112,7 +123,8 @@ function available({ view, cluster }: Observed): Verdict {
   const dead = view.view.chains.filter(isUnavailable).map(({ slot }) => slot);
   return no(
     'ChainsUnavailable',
-    `No member of the chain of slot ${someOf(dead)} serves. Bring back the pods that held it; see the events of those that are not ready.`,
+    `No member of the chain of slot ${someOf(dead)} serves. ` +
+      'Bring back the pods that held it; see the events of those that are not ready.',
   );
 }
 
@@ -123,7 +135,8 @@ function chainsFull({ view, cluster }: Observed): Verdict {
   if (full === slots) return yes('AllChainsFull', `Every chain has ${replicationFactor} serving members.`);
   return no(
     'ChainsNotFull',
-    `${full} of ${Math.max(total, slots)} chains have ${replicationFactor} serving members; the others are being filled as far as nodes are ready. See status.chains.notFull.`,
+    `${full} of ${Math.max(total, slots)} chains have ${replicationFactor} serving members; ` +
+      'the others are being filled as far as nodes are ready. See status.chains.notFull.',
   );
 }
 
@@ -145,14 +158,11 @@ function degraded(observed: Observed, decision: Decision): Verdict {
   if (stuck !== undefined) return yes(stuck.reason, stuck.message);
   const pods = [...observed.nodePods, ...observed.coordinatorPods];
   const broken = pods.find((pod) => whyBroken(pod) !== undefined);
-  if (broken !== undefined) return yes('PodBroken', `${broken.metadata.name}: ${whyBroken(broken)}.`);
+  if (broken !== undefined) return yes('PodBroken', sayBroken(broken));
+  const gap = incomplete(observed);
+  if (gap === undefined) return no('AsDesired', 'Nothing is missing.');
   if (!isEverReady(observed)) return no('Creating', 'The cluster has not been complete yet.');
-  for (const part of [coordinatorElected(observed), available(observed), chainsFull(observed)]) {
-    if (part.status === 'False') return yes(part.reason, part.message);
-  }
-  const down = observed.nodePods.filter((pod) => !isReady(pod)).map(({ metadata }) => metadata.name);
-  if (down.length > 0) return yes('NodesNotReady', `Not ready: ${someOf(down)}.`);
-  return no('AsDesired', 'Nothing is missing.');
+  return yes(gap.reason, gap.message);
 }
 
 function upgradeBlocked(decision: Decision): Verdict {
@@ -216,6 +226,22 @@ function firstOf(
     if (outcome.is === is) return { reason: outcome.reason, message: outcome.message };
   }
   return undefined;
+}
+
+/** Names of the pods that should be ready and are not; those that are to go do not count. */
+function notReady(observed: Observed): string[] {
+  const { cluster, nodePods, coordinatorPods } = observed;
+  const ready = new Set(
+    [...nodePods, ...coordinatorPods].filter(isReady).map(({ metadata }) => metadata.name),
+  );
+  const names = (component: Component, count: number) =>
+    Array.from({ length: count }, (_, ordinal) => podName(cluster, component, ordinal));
+  const wanted = [...names('node', cluster.spec.nodes), ...names('coordinator', cluster.spec.coordinators)];
+  return wanted.filter((name) => !ready.has(name));
+}
+
+function sayBroken(pod: Pod): string {
+  return `${pod.metadata.name}: ${whyBroken(pod)}.`;
 }
 
 function imageOf(pod: { spec: { containers: { image?: string }[] } }): string {

@@ -15,7 +15,11 @@ export function transitions(before: ChainClusterStatus | undefined, after: Chain
   if (leader !== '' && leader !== (before?.coordinator?.leader ?? '')) {
     tell('Normal', 'LeaderElected', 'Elect', `${leader} leads the coordinators.`);
   }
-  if (turned('CoordinatorElected', 'False') && was('CoordinatorElected') !== undefined) {
+  if (
+    before !== undefined &&
+    isLoud(after, 'CoordinatorElected', 'False') &&
+    !isLoud(before, 'CoordinatorElected', 'False')
+  ) {
     tell('Warning', 'LeaderLost', 'Elect', is('CoordinatorElected')?.message);
   }
   if (turned('Ready', 'True')) tell('Normal', 'Ready', 'Reconcile', is('Ready')?.message);
@@ -27,24 +31,31 @@ export function transitions(before: ChainClusterStatus | undefined, after: Chain
     tell('Normal', 'ReconcileResumed', 'Resume', is('Paused')?.message);
   }
   const [moved, moves] = [was('Progressing')?.reason, is('Progressing')?.reason];
-  for (const [reason, start, end] of phases) {
+  for (const [reason, start, end, note] of phases) {
     if (moves === reason && moved !== reason) tell('Normal', start, reason, is('Progressing')?.message);
-    if (moved === reason && moves === 'Reconciled') tell('Normal', end, reason, `${end}: all done.`);
+    if (moved === reason && moves === 'Reconciled') tell('Normal', end, reason, note);
   }
-  if (turned('Degraded', 'True') || reasonChanged(was('Degraded'), is('Degraded'))) {
-    tell('Warning', is('Degraded')?.reason ?? 'Degraded', 'Observe', is('Degraded')?.message);
+  if (isLoud(after, 'Degraded', 'True')) {
+    const reason = is('Degraded')?.reason ?? 'Degraded';
+    const told = isLoud(before, 'Degraded', 'True') && was('Degraded')?.reason === reason;
+    if (!told) tell('Warning', reason, 'Observe', is('Degraded')?.message);
   }
   return events;
 }
 
 const phases = [
-  ['RollingUpdate', 'RollingUpdateStarted', 'RollingUpdateCompleted'],
-  ['VolumesGrowing', 'VolumeResizeStarted', 'VolumeResizeCompleted'],
-  ['ScalingIn', 'ScaleInStarted', 'ScaleInCompleted'],
+  ['RollingUpdate', 'RollingUpdateStarted', 'RollingUpdateCompleted', 'Every pod runs the wanted template.'],
+  ['VolumesGrowing', 'VolumeResizeStarted', 'VolumeResizeCompleted', 'Every volume has the wanted size.'],
+  ['ScalingIn', 'ScaleInStarted', 'ScaleInCompleted', 'No more nodes than wanted are left.'],
 ] as const;
 
-function reasonChanged(was: Condition | undefined, is: Condition | undefined): boolean {
-  return is?.status === 'True' && was?.status === 'True' && was.reason !== is.reason;
+/** What is missing while we restart and move things ourselves is no news; what is missing otherwise is. */
+function isLoud(
+  status: ChainClusterStatus | undefined,
+  type: ConditionType,
+  value: Condition['status'],
+): boolean {
+  return conditionOf(status, type)?.status === value && conditionOf(status, 'Progressing')?.status !== 'True';
 }
 
 function conditionOf(status: ChainClusterStatus | undefined, type: ConditionType): Condition | undefined {

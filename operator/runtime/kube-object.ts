@@ -61,7 +61,3 @@ export function splitKey(key: string): { namespace: string; name: string } {
     ? { namespace: '', name: key }
     : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
-
-export function describeRef(ref: ObjectRef): string {
-  return `${ref.kind} ${objectKey(ref.namespace, ref.name)}`;
-}

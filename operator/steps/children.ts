@@ -79,7 +79,8 @@ export const podMonitor: Step = {
     if (!wanted) return done();
     return blocked(
       'PodMonitorUnknown',
-      'spec.monitoring.podMonitor is true, but the API server knows no PodMonitor. Install the Prometheus operator or set it to false.',
+      'spec.monitoring.podMonitor is true, but the API server knows no PodMonitor. ' +
+        'Install the Prometheus operator or set it to false.',
       [],
       60_000,
     );

@@ -54,10 +54,16 @@ function problemOf(cluster: Observed['cluster']): string | undefined {
   const { name } = cluster.metadata;
   const { replicationFactor, nodes } = cluster.spec;
   if (name.length > clusterNameMax) {
-    return `metadata.name has ${name.length} characters; the names made from it allow ${clusterNameMax}. Create the cluster under a shorter name.`;
+    return (
+      `metadata.name has ${name.length} characters; ` +
+      `the names made from it allow ${clusterNameMax}. Create the cluster under a shorter name.`
+    );
   }
   if (replicationFactor > nodes) {
-    return `spec.replicationFactor ${replicationFactor} needs as many nodes, but spec.nodes is ${nodes}. Raise nodes or lower replicationFactor.`;
+    return (
+      `spec.replicationFactor ${replicationFactor} needs as many nodes, but spec.nodes is ${nodes}. ` +
+      'Raise nodes or lower replicationFactor.'
+    );
   }
   return undefined;
 }
@@ -83,7 +89,9 @@ function decideDeletion(observed: Observed): Outcome {
       letGo,
     ]);
   }
-  const message = `Waiting for ${someOf(left.map(describe))} to go. Annotate the resource with ${annotations.skipCleanup}=true to leave them behind.`;
+  const message =
+    `Waiting for ${someOf(left.map(describe))} to go. ` +
+    `Annotate the resource with ${annotations.skipCleanup}=true to leave them behind.`;
   return waiting('Deleting', message, left.flatMap(removal));
 }
 

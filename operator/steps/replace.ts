@@ -85,7 +85,9 @@ function goOn(observed: Observed, { pod, claimUid, podUid }: Replacement): Outco
 /** Nobody's last copy may go, and whether it is one only the coordinator can say. */
 function whyUnsafe({ view }: Observed, pod: string): Outcome | undefined {
   if (view.is === 'unknown') {
-    const message = `Replacing ${pod} waits for the coordinator, which must say that its chains are served elsewhere: ${view.because}.`;
+    const message =
+      `Replacing ${pod} waits for the coordinator, which must say ` +
+      `that its chains are served elsewhere: ${view.because}.`;
     return waiting('NodeReplacing', message);
   }
   const last = chainsResting(view.view, pod);

@@ -142,7 +142,8 @@ function notBackYet(observed: Observed, component: Component): Outcome | undefin
   if (why === undefined) return waiting('RollingUpdate', `Waiting for ${nameOf(fresh)} to come back.`);
   return blocked(
     'UpgradeBlocked',
-    `${nameOf(fresh)} does not come back with the new template: ${why}. The other pods keep the old one. Correct the resource, or wait for the pod.`,
+    `${nameOf(fresh)} does not come back with the new template: ${why}. ` +
+      'The other pods keep the old one. Correct the resource, or wait for the pod.',
     [],
     laterMs,
   );

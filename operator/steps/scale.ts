@@ -23,7 +23,9 @@ export function scale(observed: Observed): Scale {
   const current = currentReplicas(observed) ?? nodes;
   if (nodes >= current) return { replicas: nodes, leaving: [], outcome: done() };
   if (nodes < replicationFactor) {
-    const message = `spec.nodes ${nodes} is below spec.replicationFactor ${replicationFactor}: the chains could not be full. Raise nodes or lower replicationFactor.`;
+    const message =
+      `spec.nodes ${nodes} is below spec.replicationFactor ${replicationFactor}: ` +
+      'the chains could not be full. Raise nodes or lower replicationFactor.';
     return { replicas: current, leaving: [], outcome: blocked('ScaleInRefused', message) };
   }
   const leaving = Array.from({ length: current - nodes }, (_, i) => podName(cluster, 'node', nodes + i));

@@ -82,7 +82,8 @@ function unsupported(claims: PersistentVolumeClaim[]): Outcome {
   const classes = [...new Set(claims.map(({ spec }) => spec.storageClassName ?? '(none)'))];
   return blocked(
     'VolumeResizeUnsupported',
-    `Storage class ${someOf(classes)} does not let volumes grow. Set allowVolumeExpansion in the class, or make a new cluster with larger volumes.`,
+    `Storage class ${someOf(classes)} does not let volumes grow. ` +
+      'Set allowVolumeExpansion in the class, or make a new cluster with larger volumes.',
     [],
     60_000,
   );

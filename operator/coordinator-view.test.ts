@@ -1,0 +1,110 @@
+import { createServer, type Server } from 'node:http';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { chainsResting, httpCoordinatorViews, isEmptied, parseView } from './coordinator-view.ts';
+import { chain, clusterWith, podOf, viewOf } from './fixtures.ts';
+
+const cluster = clusterWith();
+const view = viewOf(cluster);
+
+describe('parseView', () => {
+  test('takes what the coordinator says, and leaves out what it does not know', () => {
+    expect(parseView(JSON.parse(JSON.stringify({ ...view, extra: 1 })))).toEqual(view);
+  });
+
+  test.each<[string, unknown]>([
+    ['leader', { ...view, leader: undefined }],
+    ['epoch', { ...view, epoch: -1 }],
+    ['chains', { ...view, chains: {} }],
+    ['chains[0].full', { ...view, chains: [{ ...view.chains[0], full: 'yes' }] }],
+    [
+      'chains[0].members[0].serving',
+      { ...view, chains: [{ ...view.chains[0], members: [{ node: 'a', role: 'head' }] }] },
+    ],
+    ['nodes[0].draining', { ...view, nodes: [{ ...view.nodes[0], draining: null }] }],
+    ['(the whole)', null],
+  ])('names the field %s', (field, value) => {
+    expect(() => parseView(value)).toThrow(`field ${field} is`);
+  });
+});
+
+describe('asking the coordinators', () => {
+  const servers: Server[] = [];
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    await Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
+  });
+
+  /** Sends each pod's address to what it should answer. */
+  function answers(byIp: Record<string, unknown>) {
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async (url) => {
+      const ip = new URL(String(url)).hostname;
+      const answer = byIp[ip];
+      if (answer instanceof Error) throw answer;
+      return new Response(JSON.stringify(answer), { status: answer === undefined ? 503 : 200 });
+    });
+  }
+  const pods = [0, 1, 2].map((i) => {
+    const pod = podOf(cluster, 'coordinator', i);
+    return { ...pod, status: { ...pod.status, podIP: `10.0.0.${i}` } };
+  });
+
+  test('believes the one that names itself, at the highest epoch', async () => {
+    const said = (leader: number, epoch: number) => ({
+      ...view,
+      leader: `demo-coordinator-${leader}`,
+      epoch,
+    });
+    answers({ '10.0.0.0': said(0, 4), '10.0.0.1': said(1, 5), '10.0.0.2': said(0, 9) });
+    expect(await httpCoordinatorViews().ask(pods)).toMatchObject({ is: 'known', view: { epoch: 5 } });
+  });
+
+  test('says why it does not know', async () => {
+    answers({ '10.0.0.0': { ...view, leader: '' }, '10.0.0.1': new Error('refused') });
+    expect(await httpCoordinatorViews().ask(pods)).toEqual({
+      is: 'unknown',
+      because: 'no coordinator says that it leads',
+    });
+    answers({ '10.0.0.0': new Error('refused') });
+    expect(await httpCoordinatorViews().ask(pods.slice(0, 1))).toEqual({
+      is: 'unknown',
+      because: 'no coordinator answers (refused)',
+    });
+    expect(await httpCoordinatorViews().ask([])).toMatchObject({ is: 'unknown' });
+  });
+
+  test('speaks HTTP to the admin port', async () => {
+    const requests: string[] = [];
+    const server = createServer((request, response) => {
+      requests.push(request.url ?? '');
+      response.end(JSON.stringify(view));
+    });
+    servers.push(server);
+    const listening = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(7412, '127.0.0.9', () => resolve(true));
+    });
+    expect(listening).toBe(true);
+    const pod = { ...pods[0]!, status: { podIP: '127.0.0.9' } };
+    expect(await httpCoordinatorViews().ask([pod])).toEqual({ is: 'known', view });
+    expect(requests).toEqual(['/state']);
+  });
+});
+
+test('a chain rests on a node when no other member serves', () => {
+  const joining = {
+    ...chain(1, ['a', 'b'], false),
+    members: [
+      { node: 'a', role: 'head', serving: true },
+      { node: 'b', role: 'tail', serving: false },
+    ],
+  };
+  const chains = [chain(0, ['a', 'b']), joining, chain(2, ['b'], false)];
+  expect(chainsResting({ ...view, chains }, 'a').map(({ slot }) => slot)).toEqual([1]);
+});
+
+test('a node is emptied when no chain names it and the coordinator has noted the drain', () => {
+  const node = { name: 'x', status: 'healthy', chains: 0, admitted: true, draining: true };
+  const at = (change: object) => isEmptied({ ...view, chains: [], nodes: [{ ...node, ...change }] }, 'x');
+  expect([at({}), at({ draining: false }), at({ chains: 1 })]).toEqual([true, false, false]);
+  expect(isEmptied({ ...view, nodes: [], chains: [chain(0, ['x'], false)] }, 'x')).toBe(false);
+});
