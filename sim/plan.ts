@@ -32,8 +32,6 @@ export interface Plan {
   readonly concurrentMoves: number;
   /** Longest time that each client waits for one operation. */
   readonly patienceMs: number;
-  readonly attemptMs: number;
-  readonly reportsIncoming: boolean;
   /** How often stores ask to trim their logs; 0 = never. */
   readonly trimEveryMs: number;
 }

@@ -54,8 +54,6 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
     durationMs: random.pick([6000, 12_000, 20_000]),
     concurrentMoves: 1 + random.int(3),
     patienceMs: random.pick([1500, 4000]),
-    attemptMs: random.pick([150, 600]),
-    reportsIncoming: random.chance(0.5),
     trimEveryMs: random.pick([0, 300, 2000]),
     ...change,
   };

@@ -7,6 +7,7 @@ import { trimNow } from './faults/processes.ts';
 import { createInvariants, type Invariants, type Violation } from './invariants/invariants.ts';
 import type { Plan } from './plan.ts';
 import { restartEverything, type Steps, settle } from './settle.ts';
+import { savedState, wholeStores } from './world/saved-state.ts';
 import type { TraceLine } from './world/trace.ts';
 import { createWorld, type World } from './world/world.ts';
 
@@ -35,8 +36,10 @@ export interface RunOptions {
 const eventsMax = 20_000_000;
 
 export function run(plan: Plan, options: RunOptions = {}): RunResult {
-  const invariants = createInvariants(plan.slots);
-  const holder: { faults: Faults | null } = { faults: null };
+  const holder: { faults: Faults | null; world: World | null } = { faults: null, world: null };
+  const invariants = createInvariants(plan.slots, (slot) =>
+    holder.world === null ? [] : wholeStores(savedState(holder.world.store), slot),
+  );
   const world = createWorld({
     plan,
     trace: options.trace ?? false,
@@ -54,6 +57,7 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
       ended() {},
     },
   });
+  holder.world = world;
   const faults = createFaults(world, world.random.fork(), invariants);
   holder.faults = faults;
   const events = play(world, invariants, faults);

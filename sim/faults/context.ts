@@ -3,6 +3,7 @@
 import type { SlotLedger } from '../invariants/ledger.ts';
 import type { Random } from '../random.ts';
 import type { Disk } from '../world/disk.ts';
+import { savedState } from '../world/saved-state.ts';
 import type { NodeSeat, World } from '../world/world.ts';
 
 export interface FaultContext {
@@ -32,28 +33,22 @@ export function pickRunning(f: FaultContext): NodeSeat | null {
   return seats.length === 0 ? null : f.random.pick(seats);
 }
 
-/** What a coordinator saved about chains, as far as faults must know it. */
-interface SavedChains {
-  readonly chains: readonly {
-    readonly slot: number;
-    readonly members: readonly { readonly node: string; readonly store: string; readonly whole: boolean }[];
-  }[];
-}
-
 /**
- * Whether a disk may be lost for good: for each slot that it holds, another store that holds everything must remain,
- * in truth and as the coordinator saved it. Losing the last copy is no fault that a store can survive.
+ * Whether a disk may be lost for good: for each slot that it holds, another store that holds everything must be at
+ * work, in truth and as the coordinator saved it. Losing the last copy is no fault that a store can survive.
  */
 export function mayLose(f: FaultContext, disk: Disk): boolean {
-  const text = f.world.store.peek('state');
-  if (text === null) return false;
-  const { chains } = JSON.parse(text) as SavedChains;
-  const intact = new Set(f.world.nodes.map((n) => n.disk.id));
-  return chains.every((c) => {
+  const state = savedState(f.world.store);
+  if (state === null) return false;
+  const working = new Set(
+    f.world.nodes.filter(({ host }) => host?.loop.frozen === false && !host.failed).map((n) => n.disk.id),
+  );
+  return state.chains.every((c) => {
     const ledger = f.ledgers[c.slot];
-    const others = c.members.filter(
-      (m) => m.store !== disk.id && m.whole && intact.has(m.store) && ledger?.serving.has(m.store) === true,
+    const others = c.members.filter((m) => m.store !== disk.id);
+    const whole = others.filter(
+      (m) => m.whole && working.has(m.store) && ledger?.serving.has(m.store) === true,
     );
-    return others.length > 0;
+    return others.length > 0 && whole.length === others.length;
   });
 }

@@ -57,7 +57,8 @@ interface SeenNode {
   readonly replicas: (Seen | undefined)[];
 }
 
-export function createInvariants(slots: number): Invariants {
+/** `wholeStores`: stores of which the coordinator saved that they hold everything of a slot. */
+export function createInvariants(slots: number, wholeStores: (slot: Slot) => readonly string[]): Invariants {
   const violations: Violation[] = [];
   const ledgers = Array.from({ length: slots }, (_, slot) => createSlotLedger(slot as Slot));
   const seen = new Map<number, SeenNode>();
@@ -150,8 +151,8 @@ export function createInvariants(slots: number): Invariants {
       const stores = (r.assignment?.members ?? []).map((m) => storeOf.get(m.incarnation)?.id);
       const first = ledger.effective === 0;
       ledger.effective = version;
-      if (first) for (const id of stores) if (id !== undefined) ledger.serving.add(id);
-      for (const id of [...ledger.serving]) if (!stores.includes(id)) ledger.serving.delete(id);
+      if (first) for (const id of wholeStores(r.slot)) ledger.serving.add(id);
+      else for (const id of [...ledger.serving]) if (!stores.includes(id)) ledger.serving.delete(id);
     }
   }
 

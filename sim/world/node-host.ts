@@ -1,6 +1,6 @@
 /** Drives one core of a storage node: its links, its disk, its clock, its event loop. */
 
-import type { Message } from '../../protocol/messages.ts';
+import type { Message, PeerMessage } from '../../protocol/messages.ts';
 import type { Effects, NodeConfig, NodeEvent, Now } from '../../protocol/node/contract.ts';
 import { NodeCore } from '../../protocol/node/node.ts';
 import type { Batch } from '../../protocol/persist.ts';
@@ -49,8 +49,6 @@ export interface NodeHostOptions {
   readonly process: number;
   readonly machine: number;
   readonly tickMs: number;
-  /** Incoming connections are reported as links too. */
-  readonly reportsIncoming: boolean;
 }
 
 export interface HostWorld {
@@ -71,6 +69,9 @@ export function createNodeHost(
   const now = (): Now => ({ mono: clock.mono(), wall: clock.wall() });
   const core = new NodeCore(config, disk.boot(), now());
   const dialers = new Map<string, Dialer>();
+  /** Copies of values travel on connections of their own, so that they delay nobody. */
+  const bulkDialers = new Map<string, { readonly dialer: Dialer; waiting: Frame[] }>();
+  const accepted = new Map<string, Link[]>();
   const callers = new Map<number, { link: Link; id: number; request: Request }>();
   let tag = 0;
   let tickQueued = false;
@@ -97,15 +98,36 @@ export function createNodeHost(
     alive: () => loop.alive,
     responsive: () => loop.alive && !loop.frozen,
     opened(link) {
-      if (link.dialer === port) return reportLink(link.acceptor.name, true);
-      const mine = dialers.get(link.dialer.name)?.link;
-      if (options.reportsIncoming && mine !== undefined && mine !== null) reportLink(link.dialer.name, true);
+      if (link.dialer !== port) return accept(link);
+      if (!isBulk(link)) return reportLink(link.acceptor.name, true);
+      const bulk = bulkDialers.get(link.acceptor.name);
+      for (const frame of bulk?.waiting.splice(0) ?? []) network.send(link, port, frame);
     },
     closed(link) {
-      if (link.dialer === port) reportLink(link.acceptor.name, false);
+      if (link.dialer !== port) return lose(link);
+      if (!isBulk(link)) reportLink(link.acceptor.name, false);
     },
     received,
   };
+
+  const isBulk = (link: Link): boolean => bulkDialers.get(link.acceptor.name)?.dialer.link === link;
+  const isUp = (peer: string): boolean => (dialers.get(peer)?.link ?? null) !== null;
+
+  /** What the peer sent over an older connection may be lost: `up` again begins anew with what it has. */
+  function accept(link: Link): void {
+    const { name } = link.dialer;
+    accepted.set(name, [...(accepted.get(name) ?? []), link]);
+    if (isUp(name)) reportLink(name, true);
+  }
+
+  function lose(link: Link): void {
+    const { name } = link.dialer;
+    const rest = (accepted.get(name) ?? []).filter((l) => l !== link);
+    accepted.set(name, rest);
+    if (rest.length > 0 || !isUp(name)) return;
+    reportLink(name, false);
+    reportLink(name, true);
+  }
 
   function reportLink(to: string, up: boolean): void {
     if (config.coordinators.includes(to)) loop.deliver({ kind: 'coordinatorLink', to, up });
@@ -139,6 +161,11 @@ export function createNodeHost(
         case 'heartbeat':
         case 'goodbye':
         case 'askRoutes':
+          network.send(link, port, {
+            incarnation: noIncarnation,
+            messages: [{ kind: 'routes', routes: core.routes() }],
+          });
+          break;
         case 'answer':
         case 'hello':
           throw new Error(`a node is never sent ${message.kind}`);
@@ -154,7 +181,7 @@ export function createNodeHost(
   }
 
   function carryOut(effects: Effects): void {
-    for (const [peer, messages] of effects.sends) sendTo(peer, { incarnation: core.incarnation, messages });
+    for (const [peer, messages] of effects.sends) sendToPeer(peer, messages);
     for (const { to, message } of effects.control)
       sendTo(to, { incarnation: core.incarnation, messages: [message] });
     for (const { tag: t, reply } of effects.replies) answer(t, reply);
@@ -184,9 +211,29 @@ export function createNodeHost(
     else schedule.after(wait, () => loop.alive && deliver());
   }
 
+  function sendToPeer(peer: string, messages: readonly PeerMessage[]): void {
+    const { incarnation } = core;
+    const bulk = messages.filter((m) => m.kind === 'copyChunk');
+    if (bulk.length > 0) sendBulk(peer, { incarnation, messages: bulk });
+    const rest = bulk.length === 0 ? messages : messages.filter((m) => m.kind !== 'copyChunk');
+    if (rest.length > 0) sendTo(peer, { incarnation, messages: rest });
+  }
+
+  /** The connection for copies is opened when it is needed; what comes before it is up waits. */
+  function sendBulk(peer: string, frame: Frame): void {
+    let bulk = bulkDialers.get(peer);
+    if (bulk === undefined) {
+      bulk = { dialer: network.dial(port, core.peers.get(peer as NodeName)?.address ?? peer), waiting: [] };
+      bulkDialers.set(peer, bulk);
+    }
+    if (bulk.dialer.link !== null) network.send(bulk.dialer.link, port, frame);
+    else if (bulk.waiting.length < 64) bulk.waiting.push(frame);
+  }
+
+  /** A peer of which no address is known yet is answered over the connection that it opened. */
   function sendTo(to: string, frame: Frame): void {
-    const link = dialers.get(to)?.link;
-    if (link !== null && link !== undefined) network.send(link, port, frame);
+    const link = dialers.get(to)?.link ?? accepted.get(to)?.at(-1);
+    if (link !== undefined) network.send(link, port, frame);
   }
 
   function answer(t: number, reply: Reply): void {

@@ -4,7 +4,7 @@ import { clientId, type NodeName, nodeName } from '../../protocol/words.ts';
 import type { HistoryRecord } from '../checker/history.ts';
 import type { Plan } from '../plan.ts';
 import { createRandom, type Random } from '../random.ts';
-import { type Client, createClient } from './client.ts';
+import { type Client, createClients } from './client.ts';
 import { type Clock, createClock } from './clock.ts';
 import { createContent } from './content.ts';
 import { type CoordinatorHost, createCoordinatorHost } from './coordinator-host.ts';
@@ -126,13 +126,15 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     timings: plan.timings,
     concurrentMoves: plan.concurrentMoves,
   };
-  const clients = Array.from({ length: plan.clients }, (_, i) => {
-    const pinned = i < 2 || random.chance(0.3);
-    return newClient(`k${i}`, pinned ? random.pick(nodes).name : null, random.chance(0.5));
-  });
+  const clients: Client[] = [];
+  while (clients.length < plan.clients) {
+    const pinned = clients.length < 2 || random.chance(0.3);
+    const callers = Math.min(1 + random.int(3), plan.clients - clients.length);
+    clients.push(...newClients(`k${clients.length}`, pinned ? random.pick(nodes).name : null, callers));
+  }
 
-  function newClient(name: string, pinned: NodeName | null, passOn: boolean): Client {
-    return createClient(
+  function newClients(name: string, pinned: NodeName | null, callers: number): Client[] {
+    return createClients(
       hostWorld,
       {
         name,
@@ -140,10 +142,10 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
         slots: plan.slots,
         nodes: nodes.map((n) => n.name),
         pinned,
-        passOn,
         workload: plan.workload,
         patienceMs: name === 'closer' ? 10_000 : plan.patienceMs,
-        attemptMs: plan.attemptMs,
+        dedupeHorizonMs: plan.timings.dedupeHorizonMs,
+        callers,
         nextPerson: () => ++person,
       },
       (entry) => history.push(entry),
@@ -174,7 +176,6 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
         process,
         machine: seat.machine,
         tickMs: plan.tickMs,
-        reportsIncoming: plan.reportsIncoming,
       },
       { disk: seat.disk, clock: seat.clock, observer },
     );
@@ -233,7 +234,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     nodes,
     coordinators,
     clients,
-    closer: newClient('closer', null, true),
+    closer: newClients('closer', null, 1)[0] as Client,
     history,
     desired,
     startNode,
