@@ -32,7 +32,10 @@ try {
   end(error);
 }
 
-/** The first signal leaves the chains and ends; a second one ends without waiting for them. */
+/**
+ * SIGTERM leaves the chains and ends; a second signal ends without waiting for them. SIGINT is for a whole cluster that
+ * stops: nobody is left to take over, so the node keeps its places and ends at once.
+ */
 function stopOnSignals(running: RunningNode): void {
   const hurry = new AbortController();
   let stopping = false;
@@ -40,6 +43,7 @@ function stopOnSignals(running: RunningNode): void {
     process.on(signal, () => {
       if (stopping) return hurry.abort();
       stopping = true;
+      if (signal === 'SIGINT') hurry.abort();
       log?.('info', 'node.stopping', { signal });
       running.stop(hurry.signal).then(() => process.exit(exitCodes.ok), end);
     });

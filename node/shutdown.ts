@@ -9,7 +9,7 @@ export interface LeaveOptions {
   /** Longest wait for the chains to go on without this node. */
   readonly leaveMs: number;
   readonly log: Log;
-  /** Ends the wait at once. */
+  /** Ends the wait at once; when it is aborted already, the node does not leave. */
   readonly hurry: AbortSignal;
 }
 
@@ -21,6 +21,7 @@ const lookMs = 20;
 
 /** Resolves to true when every chain goes on without this node, or to false: then its leases must run out. Never rejects. */
 export async function leaveChains(host: NodeHost, { leaveMs, log, hurry }: LeaveOptions): Promise<boolean> {
+  if (hurry.aborted) return false;
   const began = performance.now();
   let heardAt = began;
   host.leave();
