@@ -1,0 +1,189 @@
+/** Where the load of a measurement comes from: processes beside this one, which make it and count. */
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { System } from '../cluster/system.ts';
+import { decodeHistograms, encodeHistogram } from '../measure/histogram.ts';
+import type { Workload } from '../workload/workloads.ts';
+import type { Counted, Run } from './run.ts';
+import type { ClientKind, Order, Outcome } from './worker.ts';
+
+export interface Generator {
+  /** Writes every key of the workload. */
+  fill(workload: Workload, seed: number): Promise<void>;
+  run(run: Run): Promise<Counted>;
+  close(): void;
+}
+
+export interface GeneratorOptions {
+  /** Processes that share the callers of this store's runs. @default 1 */
+  readonly processes?: number;
+  /** @default 'links' */
+  readonly client?: ClientKind;
+  /** etcd: connections; Redis: connections that all callers share, 0 = one each. @default 0 */
+  readonly connections?: number;
+}
+
+const fillConcurrency = 128;
+
+export async function openGenerator(system: System, options: GeneratorOptions = {}): Promise<Generator> {
+  if (system.kind !== 'chaincluster') return new PeerGenerator(system, options.connections ?? 0);
+  return LinkGenerator.open(system.endpoints, options);
+}
+
+/** Drives this store, from one worker process or several. */
+export class LinkGenerator implements Generator {
+  readonly #workers: readonly ChildProcess[];
+
+  private constructor(workers: readonly ChildProcess[]) {
+    this.#workers = workers;
+  }
+
+  static async open(endpoints: readonly string[], options: GeneratorOptions = {}): Promise<LinkGenerator> {
+    const { processes = 1, client = 'links' } = options;
+    const file = join(import.meta.dirname, 'worker.ts');
+    const generator = new LinkGenerator(
+      Array.from({ length: processes }, () => fork(file, { stdio: 'inherit' })),
+    );
+    await Promise.all(
+      generator.#workers.map((worker) => order(worker, { do: 'connect', endpoints, client })),
+    );
+    return generator;
+  }
+
+  async fill(workload: Workload, seed: number): Promise<void> {
+    const [first] = this.#workers;
+    if (first !== undefined) await order(first, { do: 'fill', workload, concurrency: fillConcurrency, seed });
+  }
+
+  async run(run: Run): Promise<Counted> {
+    const share = this.#workers.length;
+    const parts = await Promise.all(
+      this.#workers.map((worker, i) =>
+        order(worker, {
+          do: 'run',
+          run: {
+            ...run,
+            concurrency: Math.ceil(run.concurrency / share),
+            rate: run.rate / share,
+            seed: run.seed + i,
+          },
+        }),
+      ),
+    );
+    return sum(parts as Counted[]);
+  }
+
+  close(): void {
+    for (const worker of this.#workers) worker.disconnect();
+  }
+}
+
+async function order(worker: ChildProcess, what: Order): Promise<Counted | null> {
+  const answered = once(worker, 'message') as Promise<[Outcome]>;
+  const died = once(worker, 'exit').then(([code]) => {
+    throw new Error(`a load generator ended by itself (exit ${code})`);
+  });
+  worker.send(what);
+  const [outcome] = await Promise.race([answered, died]);
+  died.catch(() => {});
+  if ('failed' in outcome) throw new Error(outcome.failed);
+  return outcome.counted;
+}
+
+/** What several processes counted at the same time. */
+function sum(parts: readonly Counted[]): Counted {
+  const [first, ...rest] = parts as [Counted, ...Counted[]];
+  if (rest.length === 0) return first;
+  const add = (get: (part: Counted) => number): number => parts.reduce((total, part) => total + get(part), 0);
+  const merge = (get: (part: Counted) => string): string => encodeHistogram(decodeHistograms(parts.map(get)));
+  const errors: Record<string, number> = {};
+  for (const part of parts)
+    for (const [name, count] of Object.entries(part.errors)) errors[name] = (errors[name] ?? 0) + count;
+  return {
+    seconds: first.seconds,
+    operations: add((part) => part.operations),
+    errors,
+    reads: merge((part) => part.reads),
+    writes: merge((part) => part.writes),
+    late: merge((part) => part.late),
+    cpuSeconds: add((part) => part.cpuSeconds),
+    buckets: first.buckets.map((_, i) => add((part) => part.buckets[i] ?? 0)),
+  };
+}
+
+const source = join(import.meta.dirname, '..', 'peers');
+const binary = join(tmpdir(), `chaincluster-bench-peers-${process.pid}`);
+let built = false;
+
+/** Drives etcd and Redis from a Go program: clients of this language would hold them back. */
+class PeerGenerator implements Generator {
+  readonly #system: System;
+  readonly #connections: number;
+  readonly #process: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(system: System, connections: number) {
+    this.#system = system;
+    this.#connections = connections;
+    build();
+    this.#process = spawn(binary, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#lines = createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
+  }
+
+  async fill(workload: Workload, seed: number): Promise<void> {
+    await this.#ask({ ...this.#common(workload, seed), load: true, concurrency: fillConcurrency });
+  }
+
+  async run(run: Run): Promise<Counted> {
+    const { workload, concurrency, rate, warmupMs, windowMs, seed } = run;
+    const result = await this.#ask({
+      ...this.#common(workload, seed),
+      concurrency,
+      rate,
+      warmupMs,
+      windowMs,
+    });
+    return { ...result, buckets: [] };
+  }
+
+  close(): void {
+    this.#process.stdin?.end();
+  }
+
+  #common(workload: Workload, seed: number): Record<string, unknown> {
+    const { mix, distribution, keys, valueBytes } = workload;
+    if (distribution === 'latest' || mix.modify || mix.insert || mix['test-and-set'])
+      throw new Error(`${workload.name} is measured on this store only`);
+    return {
+      system: this.#system.kind,
+      endpoints: this.#system.endpoints,
+      reads: mix.read ?? 0,
+      zipfian: distribution === 'zipfian',
+      keys,
+      valueBytes,
+      seed,
+      replicas: this.#system.kind === 'redis' ? this.#system.replicas - 1 : 0,
+      clients: this.#connections,
+    };
+  }
+
+  async #ask(run: Record<string, unknown>): Promise<Counted> {
+    this.#process.stdin?.write(`${JSON.stringify(run)}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done === true) throw new Error('bench/peers ended by itself; its message is above');
+    const answer = JSON.parse(value) as Counted & { failed?: string };
+    if (answer.failed !== undefined) throw new Error(`${this.#system.name}: ${answer.failed}`);
+    return answer;
+  }
+}
+
+function build(): void {
+  if (built) return;
+  const made = spawnSync('go', ['build', '-o', binary, '.'], { cwd: source, encoding: 'utf8' });
+  if (made.status !== 0)
+    throw new Error(`bench/peers could not be built with Go: ${made.error?.message ?? made.stderr}`);
+  built = true;
+}

@@ -1,0 +1,54 @@
+/** A process that makes load, so that the store, the generator and the bench itself have an event loop each. */
+import type { Workload } from '../workload/workloads.ts';
+import { ChainDriver } from './chain-driver.ts';
+import type { Driver } from './driver.ts';
+import { LibraryDriver } from './library-driver.ts';
+import { fill, perform } from './loops.ts';
+import type { Counted, Run } from './run.ts';
+
+/** `links`: the session over raw links. `library`: the public client. */
+export type ClientKind = 'links' | 'library';
+
+export type Order =
+  | { readonly do: 'connect'; readonly endpoints: readonly string[]; readonly client: ClientKind }
+  | { readonly do: 'fill'; readonly workload: Workload; readonly concurrency: number; readonly seed: number }
+  | { readonly do: 'run'; readonly run: Run };
+
+export type Outcome = { readonly counted: Counted | null } | { readonly failed: string };
+
+const connectMs = 10_000;
+let driver: Driver | null = null;
+
+process.on('message', (order: Order) => {
+  carryOut(order).then(
+    (counted) => tell({ counted }),
+    (error: Error) => tell({ failed: error.message }),
+  );
+});
+process.on('disconnect', () => process.exit(0));
+
+async function carryOut(order: Order): Promise<Counted | null> {
+  switch (order.do) {
+    case 'connect':
+      driver?.close();
+      driver = await (order.client === 'links' ? ChainDriver : LibraryDriver).connect(
+        order.endpoints,
+        connectMs,
+      );
+      return null;
+    case 'fill':
+      await fill(connected(), order.workload, order.concurrency, order.seed);
+      return null;
+    case 'run':
+      return perform(connected(), order.run);
+    default:
+      return order satisfies never;
+  }
+}
+
+function connected(): Driver {
+  if (driver === null) throw new Error('not connected');
+  return driver;
+}
+
+const tell = (outcome: Outcome): void => void process.send?.(outcome);
