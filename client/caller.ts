@@ -78,7 +78,6 @@ export class Caller {
     this.#session = new Session(
       clientId(options.client),
       options.client % 1_000_003,
-      options.dedupeHorizonMs,
     );
     this.#links = new NodeLinks({
       endpoints: options.endpoints,

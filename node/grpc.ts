@@ -102,8 +102,7 @@ class Front {
   }
 
   #sessionOf(node: NodeHost): Session {
-    const { ownClient, timings } = node.core.state.config;
-    this.#session ??= new Session(ownClient, 0, timings.dedupeHorizonMs);
+    this.#session ??= new Session(node.core.state.config.ownClient, 0);
     this.#session.learn(node.routes);
     return this.#session;
   }

@@ -8,6 +8,7 @@ import type {
   Key,
   Position,
   RequestNumber,
+  Slot,
   WallMs,
 } from './words.ts';
 
@@ -115,6 +116,11 @@ export interface Routes {
   readonly revision: number;
   readonly slots: number;
   readonly chains: readonly Assignment[];
-  /** Wall clock of the sender; a client without slot times starts from it (client/session). */
+  /** Newest stamp of each slot that the sender holds: where a new client's slot times begin (R18). */
+  readonly times: readonly SlotTime[];
+}
+
+export interface SlotTime {
+  readonly slot: Slot;
   readonly time: WallMs;
 }

@@ -27,7 +27,7 @@ import type {
   ReplicaReport,
   RoutesMessage,
 } from '../protocol/messages.ts';
-import type { Routes } from '../protocol/requests.ts';
+import type { Routes, SlotTime } from '../protocol/requests.ts';
 import { assignment, position } from './wire-parts.ts';
 import { refusedCodes, replicaStates, roles } from './wire-words.ts';
 
@@ -142,13 +142,15 @@ export const refused: Codec<Refused> = message<Refused>(
   { kind: 'refused' },
 );
 
+const slotTime: Codec<SlotTime> = message<SlotTime>('SlotTime', { slot: uint32(1), time: fixed64(2) });
+
 export const routes: Codec<Routes> = message<Routes>('Routes', {
   clusterId: text(1),
   epoch: uint(2),
   revision: uint(3),
   slots: uint32(4),
   chains: nestedList(5, assignment),
-  time: fixed64(6),
+  times: nestedList(6, slotTime),
 });
 
 export const routesMessage: Codec<RoutesMessage> = message<RoutesMessage>(

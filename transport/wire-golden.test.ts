@@ -25,7 +25,7 @@ const routes = {
   revision: 2,
   slots: 64,
   chains: [assignment],
-  time: 1_700_000_000_000,
+  times: [{ slot: 1, time: 1_700_000_000_000 }],
 };
 const place = { address: 'a:1', grpc: 'a:2', admin: 'a:3', zone: 'z', host: 'h', weight: 1.5 };
 const get = {
@@ -288,8 +288,9 @@ const golden: readonly [name: string, message: unknown, hex: string][] = [
   [
     'routes',
     { kind: 'routes', routes },
-    '090500200000000000124fda014c0a4a0a01631001180220402a36080910031a160a026e311105002000000000001a07' +
-      '6e313a3730303022160a026e311105002000000000001a076e313a373030302801310068e5cf8b010000',
+    '0905002000000000001253da01500a4e0a01631001180220402a36080910031a160a026e311105002000000000001a07' +
+      '6e313a3730303022160a026e311105002000000000001a076e313a37303030280132' +
+      '0b0801110068e5cf8b010000',
   ],
 ];
 

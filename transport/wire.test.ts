@@ -226,7 +226,7 @@ const kinds: { [K in Message['kind']]: fc.Arbitrary<Omit<Plain<Extract<Message, 
       revision: counter,
       slots: slot,
       chains: list(assignment),
-      time: counter,
+      times: list(fc.record({ slot, time: counter })),
     }),
   }),
 };

@@ -99,6 +99,6 @@ function routesTo(address: string): Routes {
     revision: revision(1),
     slots: 1,
     chains: [chain],
-    time: Date.now(),
+    times: [],
   };
 }

@@ -32,7 +32,6 @@ export class ChainDriver implements Driver {
   readonly #session = new Session(
     randomInt(1, 2 ** 48 - 1) as Session['client'],
     randomInt(1_000_003),
-    defaultTimings.dedupeHorizonMs,
   );
   readonly #links: NodeLinks;
   readonly #flights = new Map<number, Flight>();

@@ -77,15 +77,12 @@ export class Session {
   readonly #slotTimes = new Map<Slot, WallMs>();
   readonly #tokens = new Map<Slot, Position>();
   #slots = 0;
-  #baseTime: WallMs = 0;
   #turn: number;
-  readonly #horizonMs: number;
 
   /** `client` and `turn` are random: they tell sessions apart and spread reads. */
-  constructor(client: ClientId, turn: number, dedupeHorizonMs: number) {
+  constructor(client: ClientId, turn: number) {
     this.client = client;
     this.#turn = turn;
-    this.#horizonMs = dedupeHorizonMs;
   }
 
   get knowsRoutes(): boolean {
@@ -96,8 +93,7 @@ export class Session {
   learn(routes: Routes): void {
     if (routes.slots > 0) this.#slots = routes.slots;
     for (const chain of routes.chains) this.#learnChain(chain);
-    // Clocks of nodes agree within a tenth of the horizon, so this lies before any stamp that a head will give.
-    if (this.#baseTime === 0) this.#baseTime = Math.max(1, routes.time - this.#horizonMs / 5);
+    for (const { slot, time } of routes.times) this.#noteTime(slot, time);
   }
 
   #learnChain(chain: Assignment): void {
@@ -120,7 +116,7 @@ export class Session {
     const slot = this.slotOf(operation.key);
     const write = operation.op !== 'get';
     const number = (write ? this.#next++ : 0) as RequestNumber;
-    const slotTime = this.#slotTimes.get(slot) ?? this.#baseTime;
+    const slotTime = this.#slotTimes.get(slot) ?? 0;
     const call: Call = {
       operation,
       slot,

@@ -149,7 +149,8 @@ function issue(
 const waitOver = (s: CoordinatorState, c: SavedChain): boolean =>
   c.excluded.every(
     (x) =>
-      leaseUntil(s, x.node, x.incarnation, c.slot) <= s.now.mono || acknowledgedLeaving(s, x.node, x.incarnation, c),
+      leaseUntil(s, x.node, x.incarnation, c.slot) <= s.now.mono ||
+      acknowledgedLeaving(s, x.node, x.incarnation, c),
   );
 
 function handOut(s: CoordinatorState, c: SavedChain): boolean {

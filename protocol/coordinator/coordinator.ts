@@ -123,7 +123,7 @@ export class CoordinatorCore implements CoordinatorCoreContract {
       link,
       message: {
         kind: 'routes',
-        routes: { clusterId, epoch, revision, slots, chains: chains.map(assignmentOf), time: s.now.wall },
+        routes: { clusterId, epoch, revision, slots, chains: chains.map(assignmentOf), times: [] },
       },
     });
   }

@@ -231,7 +231,8 @@ function grant(s: CoordinatorState, node: NodeName, h: Heard, m: Heartbeat): voi
   const denied = deniedSlots(s, node, h);
   // A slot that is denied from now on was covered by no later grant than the last one.
   for (const slot of h.deniedAfter.keys()) if (!denied.includes(slot)) h.deniedAfter.delete(slot);
-  for (const slot of denied) if (!h.deniedAfter.has(slot)) h.deniedAfter.set(slot, leaseUntil(s, node, h.incarnation, slot));
+  for (const slot of denied)
+    if (!h.deniedAfter.has(slot)) h.deniedAfter.set(slot, leaseUntil(s, node, h.incarnation, slot));
   const until = s.now.mono + leaseGrantedMs(leaseMs, s.desired.timings.clockRate);
   if (leaseMs > 0 && until > h.leaseUntil) h.leaseUntil = until;
   s.effects.sends.push({

@@ -78,7 +78,7 @@ export class NodeCore implements NodeCoreContract {
       revision: setRevision,
       slots: s.config.slots,
       chains,
-      time: s.now.wall,
+      times: [...s.replicas.values()].map((r) => ({ slot: r.slot, time: r.dedupe.time })),
     };
   }
 
@@ -176,6 +176,9 @@ export class NodeCore implements NodeCoreContract {
     const margin = s.config.timings.readLeaseMs * s.config.timings.clockRate;
     if (Math.abs(wall - mono) > margin || mono > s.config.timings.readLeaseMs / 2)
       s.lease.until = Number.NEGATIVE_INFINITY;
+    // What neighbours' clocks were ahead of this one changed with it, at once.
+    if (Math.abs(wall - mono) > margin)
+      for (const [peer, c] of s.clocks) s.clocks.set(peer, { offset: c.offset - (wall - mono), at: c.at });
     s.now = now;
   }
 
@@ -336,7 +339,8 @@ function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
     peers: new Map(),
     fetchId: 0,
     fetches: new Map(),
-    passId: 0,
+    // Answers to a process before this one must not be taken for answers to this one (I8).
+    passId: (config.ownClient % 2 ** 31) * 2 ** 21,
     passed: new Map(),
     asked: new Map(),
     askedTag: -1,

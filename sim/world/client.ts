@@ -69,7 +69,7 @@ export function createClients(
 function connectSession(world: HostWorld, options: ClientOptions): Shared {
   const { schedule, network, trace } = world;
   const random = world.random.fork();
-  const session = new Session(clientId(1 + random.int(2 ** 40)), random.int(1000), options.dedupeHorizonMs);
+  const session = new Session(clientId(1 + random.int(2 ** 40)), random.int(1000));
   const dialers = new Map<NodeName, Dialer>();
   const waiting = new Map<number, (reply: Reply) => void>();
   const onBreak = new Set<(link: Link) => void>();
