@@ -90,6 +90,9 @@ async function assemble(
     node: () => host,
   });
   closers.push(() => admin.close());
+  // Before anybody may connect: a large store takes its time, and a peer that is turned away tries again and again.
+  const opened = await openOrCreate(settings, log);
+  closers.push(() => opened.store.close());
   const links = await startLinkServer({
     port: settings.ports.link,
     host: listen,
@@ -105,8 +108,6 @@ async function assemble(
   closers.push(() => links.close());
   const proxy = createClusterProxy(hostNow);
   closers.push(() => proxy.close());
-  const opened = await openOrCreate(settings, log);
-  closers.push(() => opened.store.close());
   const grpc = await startGrpcServer({
     port: settings.ports.grpc,
     host: listen,

@@ -49,8 +49,8 @@ export interface ClusterSettings {
 export type StateStoreChoice =
   /** A folder that all coordinators of this machine share. */
   | { readonly kind: 'disk'; readonly path: string }
-  /** A Lease elects, ConfigMaps hold the state. */
-  | { readonly kind: 'kubernetes'; readonly lease: string; readonly configMaps: readonly string[] }
+  /** A Lease elects, a ConfigMap holds the state; both in the namespace of the file, else of the pod. */
+  | { readonly kind: 'kubernetes'; readonly lease: string; readonly configMap: string }
   /** The file names none: only nodes can use it. */
   | { readonly kind: 'none' };
 
@@ -162,5 +162,5 @@ function stateStoreOf(f: Fields): StateStoreChoice {
   const s = f.object('stateStore');
   const kind = s.oneOf('kind', ['disk', 'kubernetes'], 'disk');
   if (kind === 'disk') return { kind, path: s.text('path') };
-  return { kind, lease: s.text('lease'), configMaps: s.texts('configMaps') };
+  return { kind, lease: s.text('lease'), configMap: s.text('configMap') };
 }

@@ -1,0 +1,77 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { openDiskStateStore } from './disk.ts';
+import { stateStoreContract } from './state-store.contract.ts';
+
+const hooks = vi.hoisted(() => ({ beforeLink: async (): Promise<void> => {} }));
+vi.mock('node:fs/promises', async (original) => {
+  const fs = await original<typeof import('node:fs/promises')>();
+  const link: typeof fs.link = async (from, to) => {
+    await hooks.beforeLink();
+    return fs.link(from, to);
+  };
+  return { ...fs, link };
+});
+
+const folderOf = (): Promise<string> => mkdtemp(join(tmpdir(), 'chain-state-'));
+
+stateStoreContract('the state store on disk', async () => {
+  const folder = await folderOf();
+  return {
+    open: () => openDiskStateStore(folder),
+    clear: () => rm(folder, { recursive: true }),
+  };
+});
+
+describe('the folder of the state', () => {
+  test('keeps some older contents and cleans the rest, drafts included', async () => {
+    const folder = await ownFolder();
+    const store = await openDiskStateStore(folder);
+    let tag: string | null = null;
+    for (let i = 0; i < 30; i++) {
+      const written = await store.write('state', `${i}`, tag);
+      tag = written.kind === 'written' ? written.tag : null;
+    }
+    const files = await readdir(folder);
+    expect(files).toHaveLength(9);
+    expect(files).toContain('state.30.json');
+  });
+
+  test('a writer that slept while its number was made and cleaned away learns that it does not know', async () => {
+    const folder = await ownFolder();
+    const store = await openDiskStateStore(folder);
+    await store.write('state', 'one', null);
+    // It looked when 1 was the newest; while it slept the others went on to 50 and cleaned up.
+    hooks.beforeLink = () => writeFile(join(folder, 'state.50.json'), 'fifty');
+    onTestFinished(() => {
+      hooks.beforeLink = async () => {};
+    });
+    await expect(store.write('state', 'two', '1')).rejects.toThrow(/read again/);
+    expect(await store.read('state')).toEqual({ value: 'fifty', tag: '50' });
+  });
+
+  test('what is not one of its files is left alone', async () => {
+    const folder = await ownFolder();
+    await writeFile(join(folder, 'state.json'), 'of somebody else');
+    await writeFile(join(folder, 'state.x.json'), 'of somebody else');
+    const store = await openDiskStateStore(folder);
+    expect(await store.read('state')).toEqual({ value: null, tag: null });
+    await store.write('state', 'one', null);
+    expect(await readdir(folder)).toHaveLength(3);
+  });
+
+  test('a path that is no folder is refused in one sentence', async () => {
+    const folder = await ownFolder();
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    await expect(openDiskStateStore(file)).rejects.toThrow(/state folder .* cannot be used/);
+  });
+});
+
+async function ownFolder(): Promise<string> {
+  const folder = await folderOf();
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return folder;
+}

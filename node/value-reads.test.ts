@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { type Key, key, type Slot, slot } from '../protocol/words.ts';
+import type { Found, Store } from './store/store.ts';
+import { ValueReads } from './value-reads.ts';
+
+/** A store whose reads on the spot take `readMs` of a clock that stands still otherwise. */
+function world() {
+  const w = { mono: 0, readMs: 0.01, pending: [] as ((found: Found) => void)[], failing: false };
+  const store = {
+    get(_: Slot, k: Key): Found {
+      w.mono += w.readMs;
+      return Buffer.from(k);
+    },
+    getAsync: () =>
+      new Promise<Found>((resolve, reject) =>
+        w.failing ? reject(new Error('closed')) : w.pending.push(resolve),
+      ),
+  } as unknown as Store;
+  const later: Found[] = [];
+  const reads = new ValueReads(store, () => w.mono);
+  const read = (name: string) => reads.read(slot(0), key(name), (found) => later.push(found));
+  return { w, reads, read, later };
+}
+
+test('hot data is read on the spot', () => {
+  const { read, reads } = world();
+  expect(read('a')).toEqual(Buffer.from('a'));
+  expect(reads.counts).toEqual({ onTheSpot: 1, offTheLoop: 0 });
+});
+
+test('after one slow read the next ones leave the event loop for a while', async () => {
+  const { w, read, later } = world();
+  w.readMs = 5;
+  expect(read('a')).toEqual(Buffer.from('a'));
+  expect(read('b')).toBeUndefined();
+  w.pending[0]?.(null);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(later).toEqual([null]);
+  w.mono += 1000;
+  expect(read('c')).toEqual(Buffer.from('c'));
+});
+
+test('only some reads are in the thread pool at once, and all are answered', async () => {
+  const { w, read, later } = world();
+  w.readMs = 5;
+  read('a');
+  for (let i = 0; i < 20; i++) expect(read(`k${i}`)).toBeUndefined();
+  expect(w.pending).toHaveLength(8);
+  while (later.length < 20) {
+    w.pending.shift()?.(null);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(w.pending).toHaveLength(0);
+});
+
+test('an error of the store is told as a damaged value', async () => {
+  const { w, read, later } = world();
+  w.readMs = 5;
+  read('a');
+  w.failing = true;
+  expect(read('b')).toBeUndefined();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(later).toEqual(['corrupt']);
+});
