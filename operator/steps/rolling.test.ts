@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ChainCluster } from '../../manifest/types.ts';
 import { decide } from '../decide.ts';
 import { chain, clusterWith, observedOf, podOf, viewOf } from '../fixtures.ts';
 import type { Pod } from '../objects/kinds.ts';
@@ -113,6 +114,34 @@ describe('rolling update of nodes', () => {
       is: 'done',
       writes: [],
     });
+  });
+
+  test('is over when the last pod is back, and a pod that fails at another time is no update', () => {
+    const progressing = (reason: string): ChainCluster => ({
+      ...cluster,
+      status: {
+        conditions: [
+          {
+            type: 'Progressing',
+            status: 'True',
+            reason,
+            message: '',
+            observedGeneration: 3,
+            lastTransitionTime: '2026-01-01T00:00:00Z',
+          },
+        ],
+      },
+    });
+    const at = (reason: string, last: Pod) =>
+      rollingNodes.decide(observedOf(progressing(reason), { nodePods: [fresh(0), fresh(1), fresh(2), last] }))
+        .is;
+    const starting = fresh(3, { ready: false, readyForSeconds: 5 });
+    const failing = fresh(3, { ready: false, running: false, waitingFor: 'CrashLoopBackOff' });
+    expect(at('RollingUpdate', starting)).toBe('waiting');
+    expect(at('RollingUpdate', failing)).toBe('blocked');
+    expect(at('UpgradeBlocked', failing)).toBe('blocked');
+    expect(at('UpgradeBlocked', fresh(3))).toBe('done');
+    expect(at('Reconciled', failing)).toBe('done');
   });
 
   test('a correction of the resource frees a blocked update', () => {

@@ -60,7 +60,8 @@ export function wantedHash(observed: Observed, component: Component): string {
 function decideNodes(observed: Observed): Outcome {
   const { cluster, nodePods, view, nowMs } = observed;
   const old = outdated(observed, 'node');
-  if (old.length === 0 || cluster.spec.updateStrategy.type === 'OnDelete') return done();
+  if (cluster.spec.updateStrategy.type === 'OnDelete') return done();
+  if (old.length === 0) return lastOneBack(observed, 'node');
   const hold = notBackYet(observed, 'node');
   if (hold !== undefined) return hold;
 
@@ -100,7 +101,8 @@ function decideNodes(observed: Observed): Outcome {
 function decideCoordinators(observed: Observed): Outcome {
   const { cluster, view } = observed;
   const old = outdated(observed, 'coordinator');
-  if (old.length === 0 || cluster.spec.updateStrategy.type === 'OnDelete') return done();
+  if (cluster.spec.updateStrategy.type === 'OnDelete') return done();
+  if (old.length === 0) return lastOneBack(observed, 'coordinator');
   const hold = notBackYet(observed, 'coordinator');
   if (hold !== undefined) return hold;
   const down = old.filter((pod) => !isReady(pod));
@@ -123,6 +125,13 @@ function decideCoordinators(observed: Observed): Outcome {
 function outdated(observed: Observed, component: Component): Pod[] {
   const hash = wantedHash(observed, component);
   return podsOf(observed, component).filter((pod) => !hasTemplate(pod, hash));
+}
+
+/** An update ends when the pod that was restarted last is back, not when nothing old is left. */
+function lastOneBack(observed: Observed, component: Component): Outcome {
+  const progress = observed.cluster.status?.conditions?.find(({ type }) => type === 'Progressing');
+  const updating = progress?.reason === 'RollingUpdate' || progress?.reason === 'UpgradeBlocked';
+  return (updating ? notBackYet(observed, component) : undefined) ?? done();
 }
 
 /** The reason to hold still: a pod on its way down, one not created yet, or one that has the new template but is not ready. */
