@@ -58,7 +58,10 @@ export interface WriteRequest extends Addressed {
   readonly number: RequestNumber;
   /** All numbers of this client below it are answered. */
   readonly floor: RequestNumber;
-  /** Highest stamp of this slot that the client knew when it first sent this request (R18). */
+  /**
+   * Highest stamp of this slot that the client knew when it first sent this request (R18). 0: it knows none; such a
+   * request is never executed, and the refusal tells the time.
+   */
   readonly slotTime: WallMs;
   /** An earlier attempt under this number may have been sent: a refusal must be logged to be definite (R17). */
   readonly retry: boolean;

@@ -216,7 +216,7 @@ export class Session {
     switch (reply.code) {
       case 'AMBIGUOUS':
       case 'INTERNAL':
-        call.open++;
+        this.#leaveOpen(call);
         return retry;
       case 'SESSION_EXPIRED':
         if (call.open > 0 || reply.slotTime <= call.slotTime)
@@ -250,8 +250,13 @@ export class Session {
   /** No answer will come: the connection broke, or the attempt took too long. `sent`: it may have been taken. */
   onLost(call: Call, sent: boolean): Step {
     call.last = null;
-    if (sent && call.operation.op !== 'get') call.open++;
+    if (sent) this.#leaveOpen(call);
     return { kind: 'wait', ms: Math.min(200, 10 * call.attempts), refresh: true };
+  }
+
+  /** An attempt that may have been taken. One without a slot time never is. */
+  #leaveOpen(call: Call): void {
+    if (call.operation.op !== 'get' && call.slotTime > 0) call.open++;
   }
 
   #tooLate(call: Call): Reply {

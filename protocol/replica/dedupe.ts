@@ -80,6 +80,8 @@ export function look(
   const result = session?.results.get(number);
   if (result !== undefined) return { kind: 'done', result };
   if (session !== undefined && number < session.floor) return { kind: 'expired' };
+  // Nobody executes a request that names no time: a client that knows none asks so, and has nothing to fear from it.
+  if (slotTime === 0) return { kind: 'expired' };
   if (slotTime < table.time - horizonMs) return { kind: 'expired' };
   return { kind: 'new' };
 }

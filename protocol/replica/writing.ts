@@ -89,7 +89,7 @@ function admit(r: Replica, ctx: Context, tag: number, q: WriteRequest): boolean 
         'SESSION_EXPIRED',
         'this request number is older than what the chain remembers: it may have been executed or not',
         {
-          slotTime: r.dedupe.time,
+          slotTime: Math.max(1, r.dedupe.time),
           outcome: q.retry ? 'indefinite' : 'definite',
         },
       ),
