@@ -82,7 +82,7 @@ export function routesOver(nodes: readonly FakeNode[], version = 1): Routes {
     revision: version,
     slots: 1,
     chains: nodes.length === 0 ? [] : [chainOf(nodes, version)],
-    times: [],
+    times: [{ slot: slot(0), time: 1 }],
   };
 }
 
