@@ -7,13 +7,15 @@ import { trimNow } from './faults/processes.ts';
 import { createInvariants, type Invariants, type Violation } from './invariants/invariants.ts';
 import type { Plan } from './plan.ts';
 import { restartEverything, type Steps, settle } from './settle.ts';
-import { savedState, wholeStores } from './world/saved-state.ts';
+import { savedState } from './world/saved-state.ts';
 import type { TraceLine } from './world/trace.ts';
 import { createWorld, type World } from './world/world.ts';
 
 export interface RunResult {
   readonly seed: number;
   readonly violation: Violation | null;
+  /** Why the run could not end as it should, for a reason that no store can help; '' = it ended well. */
+  readonly excuse: string;
   /** Operations of clients that were answered, and that were not. */
   readonly operations: number;
   readonly answered: number;
@@ -37,8 +39,8 @@ const eventsMax = 20_000_000;
 
 export function run(plan: Plan, options: RunOptions = {}): RunResult {
   const holder: { faults: Faults | null; world: World | null } = { faults: null, world: null };
-  const invariants = createInvariants(plan.slots, (slot) =>
-    holder.world === null ? [] : wholeStores(savedState(holder.world.store), slot),
+  const invariants = createInvariants(plan.slots, () =>
+    holder.world === null ? null : savedState(holder.world.store),
   );
   const world = createWorld({
     plan,
@@ -60,12 +62,13 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
   holder.world = world;
   const faults = createFaults(world, world.random.fork(), invariants);
   holder.faults = faults;
-  const events = play(world, invariants, faults);
+  const { events, excuse } = play(world, invariants, faults);
   if (invariants.violations.length === 0) check(world, invariants, options.searchEvery ?? 4);
   const { history } = world;
   return {
     seed: plan.seed,
     violation: invariants.violations[0] ?? null,
+    excuse,
     operations: history.length,
     answered: history.filter((r) => r.result.kind === 'ok' || r.result.kind === 'refused').length,
     virtualMs: world.schedule.now,
@@ -76,8 +79,8 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
   };
 }
 
-/** The three acts: the cluster begins, works under faults, and becomes whole again. Returns the number of events. */
-function play(world: World, invariants: Invariants, faults: Faults): number {
+/** The three acts: the cluster begins, works under faults, and becomes whole again. */
+function play(world: World, invariants: Invariants, faults: Faults): { events: number; excuse: string } {
   const { plan, schedule } = world;
   let events = 0;
   const steps: Steps = {
@@ -106,8 +109,8 @@ function play(world: World, invariants: Invariants, faults: Faults): number {
   faults.heal();
   restartEverything(world);
   steps.until(() => world.clients.every((c) => !c.busy), 3 * plan.patienceMs);
-  if (invariants.violations.length === 0) settle(world, invariants, steps);
-  return events;
+  const excuse = invariants.violations.length === 0 ? settle(world, invariants, steps) : '';
+  return { events, excuse };
 }
 
 function begin(world: World, plan: Plan): void {

@@ -8,7 +8,9 @@ import { slotOf } from '../protocol/slots.ts';
 import { type Key, key, type Slot } from '../protocol/words.ts';
 import type { HistoryRecord } from './checker/history.ts';
 import { compareContents, type Invariants } from './invariants/invariants.ts';
+import type { Operation } from './workload.ts';
 import type { NodeHost } from './world/node-host.ts';
+import { savedState } from './world/saved-state.ts';
 import type { World } from './world/world.ts';
 
 export interface Steps {
@@ -28,21 +30,41 @@ export function restartEverything(world: World): void {
   }
 }
 
-export function settle(world: World, invariants: Invariants, steps: Steps): void {
+/** Returns an excuse when a chain is provably beyond help, else ''. */
+export function settle(world: World, invariants: Invariants, steps: Steps): string {
   let missing = '';
   const whole = (): boolean => {
     missing = whatIsMissing(world, invariants);
     return missing === '';
   };
-  if (!steps.until(whole, patienceMs))
-    return invariants.fail('I6', slotIn(missing), `${missing} after ${patienceMs / 1000} s without faults`);
+  if (!steps.until(whole, patienceMs)) {
+    const excuse = lostForGood(world);
+    if (excuse === '')
+      invariants.fail('I6', slotIn(missing), `${missing} after ${patienceMs / 1000} s without faults`);
+    return excuse;
+  }
   lastWords(world, invariants, steps);
-  if (invariants.violations.length > 0) return;
+  if (invariants.violations.length > 0) return '';
   if (!steps.until(whole, patienceMs))
-    return invariants.fail('I6', slotIn(missing), `${missing} after the last write`);
+    invariants.fail('I6', slotIn(missing), `${missing} after the last write`);
   for (const ledger of invariants.ledgers)
     for (const wrong of compareContents(ledger, membersOf(world, ledger.slot)))
       invariants.fail('I6', ledger.slot, `replicas differ: ${wrong}`);
+  return '';
+}
+
+/**
+ * Why a chain can't come back, '' when it can: the disks of all members that hold everything, as the coordinator saved
+ * them, were emptied. Faults spare the last such disk, but a change that was under way may end on an emptied one.
+ */
+function lostForGood(world: World): string {
+  const disks = new Set(world.nodes.map((n) => n.disk.id));
+  for (const chain of savedState(world.store)?.chains ?? []) {
+    const whole = chain.members.filter((m) => m.whole);
+    if (whole.every((m) => !disks.has(m.store)))
+      return `slot ${chain.slot}: the disks of ${whole.map((m) => m.node).join(', ')} were emptied`;
+  }
+  return '';
 }
 
 function slotIn(missing: string): number {
@@ -89,20 +111,27 @@ function lastWords(world: World, invariants: Invariants, steps: Steps): void {
       { kind: 'write', key: at, write: { kind: 'put', value: `last words of slot ${slot}` } },
       { kind: 'get', key: at, level: 'strong', boundMs: 0 },
     ] as const) {
-      let record: HistoryRecord | null = null;
-      world.closer.perform(operation, (r) => {
-        record = r;
-      });
-      steps.until(() => record !== null, 20_000);
-      const result = (record as HistoryRecord | null)?.result;
-      if (result?.kind !== 'ok')
+      // A first one may be told that its session expired while the cluster was away.
+      const result = ask(world, steps, operation) ?? ask(world, steps, operation);
+      if (result !== 'ok')
         return invariants.fail(
           'I6',
           slot,
-          `the last ${operation.kind} of slot ${slot} ended as ${result?.kind ?? 'nothing'}`,
+          `the last ${operation.kind} of slot ${slot} ended as ${result ?? 'unknown'}`,
         );
     }
   }
+}
+
+/** How an operation ended; null = unknown. */
+function ask(world: World, steps: Steps, operation: Operation): string | null {
+  let record: HistoryRecord | null = null;
+  world.closer.perform(operation, (r) => {
+    record = r;
+  });
+  steps.until(() => record !== null, 20_000);
+  const kind = (record as HistoryRecord | null)?.result.kind ?? 'nothing';
+  return kind === 'unknown' ? null : kind;
 }
 
 function keyIn(slot: number, slots: number): Key {

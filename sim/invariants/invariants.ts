@@ -19,6 +19,7 @@ import {
 import { endOf, entryAt } from '../world/content.ts';
 import type { Disk } from '../world/disk.ts';
 import type { NodeHost } from '../world/node-host.ts';
+import { type SavedChains, wholeStores } from '../world/saved-state.ts';
 import { createSlotLedger, nameOf, noteCommitted, noteEntry, placeOf, type SlotLedger } from './ledger.ts';
 
 export interface Violation {
@@ -57,13 +58,14 @@ interface SeenNode {
   readonly replicas: (Seen | undefined)[];
 }
 
-/** `wholeStores`: stores of which the coordinator saved that they hold everything of a slot. */
-export function createInvariants(slots: number, wholeStores: (slot: Slot) => readonly string[]): Invariants {
+/** `saved`: what the coordinators saved last; tells whose incarnation is whose. */
+export function createInvariants(slots: number, saved: () => SavedChains | null): Invariants {
   const violations: Violation[] = [];
   const ledgers = Array.from({ length: slots }, (_, slot) => createSlotLedger(slot as Slot));
   const seen = new Map<number, SeenNode>();
   /** Store of each incarnation, and the disk that each store is now. */
   const storeOf = new Map<Incarnation, Disk>();
+  const storeIds = new Map<Incarnation, string>();
   /** Slots of which a disk may lack what it once had. */
   const unsafe = new Map<Disk, Set<Slot>>();
   const appliedMarks = new Map<Disk, Map<Slot, number>>();
@@ -99,6 +101,7 @@ export function createInvariants(slots: number, wholeStores: (slot: Slot) => rea
     if (control.incarnation !== node.incarnation) {
       node.incarnation = control.incarnation;
       storeOf.set(control.incarnation, host.disk);
+      storeIds.set(control.incarnation, host.disk.id);
     }
     for (const r of replicas.values()) look(host, node, r);
   }
@@ -148,12 +151,18 @@ export function createInvariants(slots: number, wholeStores: (slot: Slot) => rea
     const version = r.assignment?.version ?? 0;
     const store = host.disk.id;
     if (version > ledger.effective && (ledger.effective === 0 || ledger.serving.has(store))) {
-      const stores = (r.assignment?.members ?? []).map((m) => storeOf.get(m.incarnation)?.id);
+      learnStores(r.slot);
+      const stores = (r.assignment?.members ?? []).map((m) => storeIds.get(m.incarnation));
       const first = ledger.effective === 0;
       ledger.effective = version;
-      if (first) for (const id of wholeStores(r.slot)) ledger.serving.add(id);
+      if (first) for (const id of wholeStores(saved(), r.slot)) ledger.serving.add(id);
       else for (const id of [...ledger.serving]) if (!stores.includes(id)) ledger.serving.delete(id);
     }
+  }
+
+  /** A member may be named before its process knows its incarnation. */
+  function learnStores(slot: Slot): void {
+    for (const m of saved()?.chains[slot]?.members ?? []) storeIds.set(m.incarnation, m.store);
   }
 
   /** Who holds everything: who answers as what it is in the version in force (R7). */
@@ -183,7 +192,8 @@ export function createInvariants(slots: number, wholeStores: (slot: Slot) => rea
       const isFirst = ledger.committed.length < seq;
       const wrong = noteCommitted(ledger, seq, entry);
       if (wrong !== '') return fail(wrong.slice(0, 2), r.slot, `${host.name}: ${wrong}`);
-      if (isFirst) onEveryDisk(host, r, entry);
+      // Whom a later version that is in force left out may have been told to forget: see `everyoneServingHas`.
+      if (isFirst && r.assignment?.version === ledger.effective) onEveryDisk(host, r, entry);
     }
     everyoneServingHas(host, r);
   }
