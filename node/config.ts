@@ -23,6 +23,8 @@ export interface NodeSettings {
   readonly host: string;
   /** Relative capacity. */
   readonly weight: number;
+  /** How long to wait for a process that still holds the store, such as the one before a fast restart. */
+  readonly lockWaitMs: number;
   /** How long a stop may wait until the chains go on without this node. */
   readonly leaveMs: number;
 }
@@ -46,6 +48,7 @@ Runs one storage node of a cluster.
   --leave-ms N       patience of a stop, until the chains go on without it   [20000]`;
 
 const longestLeaveMs = 3_600_000;
+const lockWaitMsDefault = 10_000;
 
 /** @throws ConfigError with a sentence for everything that is wrong. */
 export async function readNodeSettings(args: readonly string[], env: Env): Promise<NodeSettings> {
@@ -77,6 +80,7 @@ export async function readNodeSettings(args: readonly string[], env: Env): Promi
     zone: values.zone ?? env.ZONE ?? '',
     host: values.host ?? env.NODE_NAME ?? '',
     weight: integerOf('--weight', values.weight, { min: 1, max: 100, fallback: 1 }),
+    lockWaitMs: lockWaitMsDefault,
     leaveMs: integerOf('--leave-ms', values['leave-ms'], { min: 0, max: longestLeaveMs, fallback: 20_000 }),
   };
 }

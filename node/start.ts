@@ -165,12 +165,13 @@ async function assemble(
   };
 }
 
-async function openOrCreate({ cluster, data, init }: NodeSettings, log: Log): Promise<Opened> {
+async function openOrCreate({ cluster, data, init, lockWaitMs }: NodeSettings, log: Log): Promise<Opened> {
   const open = (): Promise<Opened> =>
     openStore({
       folder: data,
       clusterName: cluster.cluster,
       durability: cluster.durability,
+      lockWaitMs,
       retention: {
         bytes: cluster.config.logRetentionMiB * 1_048_576,
         ageMs: cluster.config.logRetentionSeconds * 1000,
