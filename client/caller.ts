@@ -17,7 +17,6 @@ export interface CallerOptions {
   readonly clusterId: string;
   /** Random, 1..2^53-1: no two sessions may share it. */
   readonly client: number;
-  readonly dedupeHorizonMs: number;
 }
 
 export interface CallOptions {
@@ -75,10 +74,7 @@ export class Caller {
   #onRoutes: (() => void) | null = null;
 
   constructor(options: CallerOptions) {
-    this.#session = new Session(
-      clientId(options.client),
-      options.client % 1_000_003,
-    );
+    this.#session = new Session(clientId(options.client), options.client % 1_000_003);
     this.#links = new NodeLinks({
       endpoints: options.endpoints,
       self: { clusterId: options.clusterId, name: '', role: 'client', incarnation: 0 as Incarnation },

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import { ChainError } from '../protocol/errors.ts';
-import { defaultTimings } from '../protocol/timings.ts';
 import { parseAddress } from '../transport/socket.ts';
 import { Caller } from './caller.ts';
 import { Client } from './client.ts';
@@ -16,8 +15,6 @@ export interface ConnectOptions {
   readonly connectMs?: number | undefined;
   /** Gives the connecting up. */
   readonly signal?: AbortSignal | undefined;
-  /** As the cluster has it (`config.dedupeHorizonSeconds`), in ms. @default 900000 */
-  readonly dedupeHorizonMs?: number | undefined;
 }
 
 /**
@@ -35,7 +32,6 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     endpoints: [...new Set(endpoints)],
     clusterId,
     client: randomInt(1, 2 ** 48 - 1),
-    dedupeHorizonMs: options.dedupeHorizonMs ?? defaultTimings.dedupeHorizonMs,
   });
   try {
     await caller.ready(connectMs, signal);

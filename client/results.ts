@@ -68,12 +68,9 @@ export class ConditionFailed extends ChainError {
   readonly seen: { readonly found: boolean; readonly revision: number; readonly version: number };
 
   constructor(message: string, seen: Seen | null) {
+    super('CONDITION_FAILED', message);
     const revision = seen?.position?.seq ?? 0;
     const version = seen?.objectVersion ?? 0;
-    const what = seen?.position
-      ? `the key has revision ${revision} and version ${version}`
-      : 'the key is absent';
-    super('CONDITION_FAILED', seen === null ? message : `${message}: ${what}`);
     this.seen = { found: seen?.position != null, revision, version };
   }
 }

@@ -85,6 +85,7 @@ class Running implements LocalCluster {
     await this.#becomeReady();
     await this.#folder.noteStores(this.layout.nodes.map(({ name }) => name));
     this.#isReady = true;
+    this.#note();
   }
 
   child(name: string): Child {
@@ -168,6 +169,7 @@ class Running implements LocalCluster {
     this.#noting = this.#noting.then(() =>
       this.#folder.note({
         runner: identityOf(process.pid),
+        ready: this.#isReady,
         manifest: this.layout.manifest,
         cluster: this.layout.cluster,
         endpoints: this.endpoints,

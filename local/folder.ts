@@ -23,6 +23,8 @@ export interface FolderState {
 /** `runner.json`: the runner of now, and how to reach what it runs. */
 export interface RunnerNote {
   readonly runner: ProcessIdentity;
+  /** Every chain had all of its members once. */
+  readonly ready: boolean;
   readonly manifest: string;
   readonly cluster: string;
   readonly endpoints: readonly string[];
