@@ -55,6 +55,9 @@ function boundedAsksTail(r: Replica, ctx: Context, tag: number, q: ReadRequest, 
 }
 
 function readStrong(r: Replica, ctx: Context, tag: number, q: ReadRequest, until: MonoMs): void {
+  // A session read ahead of this replica comes here too, and a tail may not answer yet (4.6).
+  if (!canRead(r))
+    return ctx.reply(tag, failure('NOT_READY', `${ctx.name} may not answer this yet; ask another member`, { route: r.assignment }));
   if (!ctx.leaseCovers(r)) return askAll(r, ctx, { kind: 'read', tag, request: q, until });
   const newest = r.log.newest.get(q.key);
   const dirty = newest !== undefined && newest.entry.seq > r.commit;
