@@ -12,7 +12,7 @@ const arrows = {
   local: ['node', 'coordinator', 'client', 'manifest'],
   cli: ['client', 'local', 'manifest'],
   sim: ['protocol'],
-  bench: ['client'],
+  bench: ['client', 'protocol', 'transport', 'node'],
   e2e: ['client'],
 };
 

@@ -1,6 +1,5 @@
 /** Where the load of a measurement comes from: processes beside this one, which make it and count. */
 import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -81,16 +80,18 @@ export class LinkGenerator implements Generator {
   }
 }
 
-async function order(worker: ChildProcess, what: Order): Promise<Counted | null> {
-  const answered = once(worker, 'message') as Promise<[Outcome]>;
-  const died = once(worker, 'exit').then(([code]) => {
-    throw new Error(`a load generator ended by itself (exit ${code})`);
+function order(worker: ChildProcess, what: Order): Promise<Counted | null> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void =>
+      reject(new Error(`a load generator ended by itself (exit ${code})`));
+    worker.once('exit', onExit);
+    worker.once('message', (outcome: Outcome) => {
+      worker.off('exit', onExit);
+      if ('failed' in outcome) reject(new Error(outcome.failed));
+      else resolve(outcome.counted);
+    });
+    worker.send(what);
   });
-  worker.send(what);
-  const [outcome] = await Promise.race([answered, died]);
-  died.catch(() => {});
-  if ('failed' in outcome) throw new Error(outcome.failed);
-  return outcome.counted;
 }
 
 /** What several processes counted at the same time. */

@@ -1,0 +1,43 @@
+/** What a run of the benchmark leaves: figures for programs (cells), and sections for people. */
+import { writeFileSync } from 'node:fs';
+import type { Machine } from '../measure/machine.ts';
+import type { Cell } from '../measure/sample.ts';
+import type { Chart } from './chart.ts';
+
+export interface Report {
+  readonly format: 1;
+  /** ISO 8601. */
+  readonly made: string;
+  readonly command: string;
+  readonly machine: Machine;
+  /** How it was measured: seed, runs, lengths. */
+  readonly method: readonly string[];
+  readonly sections: readonly Section[];
+  readonly cells: readonly Cell[];
+  readonly targets: readonly Judged[];
+}
+
+export interface Section {
+  readonly title: string;
+  readonly text: readonly string[];
+  readonly table: Table | null;
+  readonly charts: readonly Chart[];
+}
+
+export interface Table {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** A target with what came out. */
+export interface Judged {
+  readonly what: string;
+  readonly wanted: string;
+  readonly got: string;
+  /** null: not measured in this run. */
+  readonly holds: boolean | null;
+}
+
+export function writeReport(path: string, report: Report): void {
+  writeFileSync(path, `${JSON.stringify(report, null, 1)}\n`);
+}

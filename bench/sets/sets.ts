@@ -1,0 +1,65 @@
+/** The sets of measurements by name. */
+import { ycsb } from '../workload/workloads.ts';
+import type { Bench, Findings } from './bench.ts';
+import { compare } from './compare.ts';
+import { limits } from './limits.ts';
+import { against, full, quick, ycsbSet } from './own.ts';
+
+/** Seconds. */
+export interface Defaults {
+  readonly runs: number;
+  readonly seconds: number;
+  readonly warmup: number;
+}
+
+export interface MeasuringSet {
+  readonly what: string;
+  /** '' = none. */
+  readonly argument: string;
+  readonly defaults: Defaults;
+  run(bench: Bench, args: readonly string[]): Promise<Findings>;
+}
+
+export class UsageError extends Error {}
+
+export const sets: Readonly<Record<string, MeasuringSet>> = {
+  quick: {
+    what: 'this store in two minutes: put, get, YCSB A, B, C',
+    argument: '',
+    defaults: { runs: 3, seconds: 2.5, warmup: 0.5 },
+    run: quick,
+  },
+  full: {
+    what: 'this store with both durabilities, more workloads, large values, fixed rates',
+    argument: '',
+    defaults: { runs: 5, seconds: 4, warmup: 1 },
+    run: full,
+  },
+  compare: {
+    what: 'this store beside etcd and Redis, with the ratios it wants',
+    argument: '',
+    defaults: { runs: 5, seconds: 3, warmup: 1 },
+    run: compare,
+  },
+  limits: {
+    what: 'what disk, loopback, links and LevelDB give here',
+    argument: '',
+    defaults: { runs: 1, seconds: 3, warmup: 0.5 },
+    run: limits,
+  },
+  ycsb: {
+    what: 'one of YCSB’s workloads',
+    argument: 'a|b|c|d|f',
+    defaults: { runs: 3, seconds: 3, warmup: 1 },
+    run: (bench, [letter]) => {
+      if (letter === undefined || !(letter in ycsb)) throw new UsageError(`ycsb takes a, b, c, d or f`);
+      return ycsbSet(bench, letter as keyof typeof ycsb);
+    },
+  },
+  against: {
+    what: 'a cluster that runs already; overwrites keys key00000000 and following',
+    argument: 'HOST:PORT,...',
+    defaults: { runs: 3, seconds: 3, warmup: 1 },
+    run: (bench, [endpoints]) => against(bench, (endpoints ?? '').split(',')),
+  },
+};
