@@ -1,26 +1,37 @@
 import { createServer, type Server } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { chainsResting, httpCoordinatorViews, isEmptied, parseView } from './coordinator-view.ts';
+import {
+  type CoordinatorView,
+  chainsResting,
+  httpCoordinatorViews,
+  isEmptied,
+  parseView,
+} from './coordinator-view.ts';
 import { chain, clusterWith, podOf, viewOf } from './fixtures.ts';
 
 const cluster = clusterWith();
 const view = viewOf(cluster);
+const said = saying(view);
 
 describe('parseView', () => {
   test('takes what the coordinator says, and leaves out what it does not know', () => {
-    expect(parseView(JSON.parse(JSON.stringify({ ...view, extra: 1 })))).toEqual(view);
+    expect(parseView(JSON.parse(JSON.stringify({ ...said, extra: 1 })))).toEqual(view);
+  });
+
+  test('a coordinator that does not lead names no leader', () => {
+    expect(parseView({ ...said, leading: false }).leader).toBe('');
   });
 
   test.each<[string, unknown]>([
-    ['leader', { ...view, leader: undefined }],
-    ['epoch', { ...view, epoch: -1 }],
-    ['chains', { ...view, chains: {} }],
-    ['chains[0].full', { ...view, chains: [{ ...view.chains[0], full: 'yes' }] }],
+    ['leading', { ...said, leading: undefined }],
+    ['epoch', { ...said, epoch: -1 }],
+    ['chains', { ...said, chains: {} }],
+    ['chains[0].full', { ...said, chains: [{ ...said.chains[0], full: 'yes' }] }],
     [
-      'chains[0].members[0].serving',
-      { ...view, chains: [{ ...view.chains[0], members: [{ node: 'a', role: 'head' }] }] },
+      'chains[0].members[0].state',
+      { ...said, chains: [{ ...said.chains[0], members: [{ node: 'a', role: 'head' }] }] },
     ],
-    ['nodes[0].draining', { ...view, nodes: [{ ...view.nodes[0], draining: null }] }],
+    ['nodes[0].draining', { ...said, nodes: [{ ...said.nodes[0], draining: null }] }],
     ['(the whole)', null],
   ])('names the field %s', (field, value) => {
     expect(() => parseView(value)).toThrow(`field ${field} is`);
@@ -49,17 +60,17 @@ describe('asking the coordinators', () => {
   });
 
   test('believes the one that names itself, at the highest epoch', async () => {
-    const said = (leader: number, epoch: number) => ({
-      ...view,
-      leader: `demo-coordinator-${leader}`,
-      epoch,
+    const by = (ordinal: number, epoch: number) => ({ ...said, name: `demo-coordinator-${ordinal}`, epoch });
+    answers({
+      '10.0.0.0': by(0, 4),
+      '10.0.0.1': by(1, 5),
+      '10.0.0.2': { ...by(2, 9), leading: false },
     });
-    answers({ '10.0.0.0': said(0, 4), '10.0.0.1': said(1, 5), '10.0.0.2': said(0, 9) });
     expect(await httpCoordinatorViews().ask(pods)).toMatchObject({ is: 'known', view: { epoch: 5 } });
   });
 
   test('says why it does not know', async () => {
-    answers({ '10.0.0.0': { ...view, leader: '' }, '10.0.0.1': new Error('refused') });
+    answers({ '10.0.0.0': { ...said, leading: false }, '10.0.0.1': new Error('refused') });
     expect(await httpCoordinatorViews().ask(pods)).toEqual({
       is: 'unknown',
       because: 'no coordinator says that it leads',
@@ -76,7 +87,7 @@ describe('asking the coordinators', () => {
     const requests: string[] = [];
     const server = createServer((request, response) => {
       requests.push(request.url ?? '');
-      response.end(JSON.stringify(view));
+      response.end(JSON.stringify(said));
     });
     servers.push(server);
     const listening = await new Promise<boolean>((resolve) => {
@@ -89,6 +100,21 @@ describe('asking the coordinators', () => {
     expect(requests).toEqual(['/state']);
   });
 });
+
+/** A view as a coordinator words it (protocol/coordinator/contract.ts). */
+function saying({ leader, epoch, chains, nodes }: CoordinatorView) {
+  const state = (serving: boolean) => (serving ? 'serving' : 'member');
+  return {
+    leading: true,
+    name: leader,
+    epoch,
+    chains: chains.map((chain) => ({
+      ...chain,
+      members: chain.members.map(({ node, role, serving }) => ({ node, role, state: state(serving) })),
+    })),
+    nodes: nodes.map(({ name, ...node }) => ({ ...node, node: name })),
+  };
+}
 
 test('a chain rests on a node when no other member serves', () => {
   const joining = {

@@ -65,6 +65,7 @@ function whyUnknown(answers: PromiseSettledResult<CoordinatorView>[]): string {
   return `no coordinator answers (${why instanceof Error ? why.message : String(why)})`;
 }
 
+/** `leader` is '' in the view of a coordinator that does not lead. */
 async function askOne(pod: Pod, stop: AbortSignal | undefined): Promise<CoordinatorView> {
   const limit = AbortSignal.timeout(timeoutMs);
   const host = pod.status?.podIP ?? '';
@@ -78,7 +79,7 @@ async function askOne(pod: Pod, stop: AbortSignal | undefined): Promise<Coordina
   return parseView(JSON.parse(text));
 }
 
-/** @throws Error naming the first field that is not what it should be. */
+/** Reads what /state of a coordinator says. @throws Error naming the first field that is not what it should be. */
 export function parseView(value: unknown): CoordinatorView {
   const at = (field: string) => new Error(`/state: field ${field} is missing or of the wrong type`);
   const text = (v: unknown, field: string): string => {
@@ -100,7 +101,7 @@ export function parseView(value: unknown): CoordinatorView {
   if (typeof value !== 'object' || value === null) throw at('(the whole)');
   const state = value as Record<string, unknown>;
   return {
-    leader: text(state.leader, 'leader'),
+    leader: flag(state.leading, 'leading') ? text(state.name, 'name') : '',
     epoch: count(state.epoch, 'epoch'),
     chains: list(state.chains, 'chains').map((chain, i) => ({
       slot: count(chain.slot, `chains[${i}].slot`),
@@ -109,11 +110,11 @@ export function parseView(value: unknown): CoordinatorView {
       members: list(chain.members, `chains[${i}].members`).map((member, j) => ({
         node: text(member.node, `chains[${i}].members[${j}].node`),
         role: text(member.role, `chains[${i}].members[${j}].role`),
-        serving: flag(member.serving, `chains[${i}].members[${j}].serving`),
+        serving: text(member.state, `chains[${i}].members[${j}].state`) === 'serving',
       })),
     })),
     nodes: list(state.nodes, 'nodes').map((node, i) => ({
-      name: text(node.name, `nodes[${i}].name`),
+      name: text(node.node, `nodes[${i}].node`),
       status: text(node.status, `nodes[${i}].status`),
       chains: count(node.chains, `nodes[${i}].chains`),
       admitted: flag(node.admitted, `nodes[${i}].admitted`),

@@ -1,7 +1,7 @@
 import { parseManifest } from '../manifest/parse.ts';
 import type { ChainCluster, ChainClusterSpec } from '../manifest/types.ts';
 import type { ChainView, CoordinatorView } from './coordinator-view.ts';
-import { buildAccess, buildLease, buildStates } from './objects/access.ts';
+import { buildAccess, buildLease, buildState } from './objects/access.ts';
 import { buildConfigFile, buildConfigMap } from './objects/config-map.ts';
 import type { PersistentVolumeClaim, Pod, StatefulSet } from './objects/kinds.ts';
 import { annotations, type Component, claimName, labelsOf, podName } from './objects/names.ts';
@@ -144,7 +144,7 @@ export function observedOf(
   const wanted: KubeObject[] = [
     ...buildAccess(cluster),
     buildLease(cluster),
-    ...buildStates(cluster, clusterId),
+    buildState(cluster, clusterId),
     ...buildServices(cluster),
     ...buildBudgets(cluster),
     buildConfigMap(cluster, buildConfigFile(cluster, { clusterId, drain: cluster.spec.drain })),

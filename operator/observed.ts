@@ -57,8 +57,8 @@ export function targetImage({ cluster, operator }: Observed): string {
 /** The id by which stores know this cluster: that of the kept state, where volumes outlived an earlier resource. */
 export function clusterIdOf(observed: Observed): string {
   const { cluster } = observed;
-  const first = child<ConfigMap>(observed, 'ConfigMap', namesOf(cluster).states[0] ?? '');
-  return first?.metadata.annotations?.[annotations.clusterId] ?? cluster.metadata.uid ?? '';
+  const state = child<ConfigMap>(observed, 'ConfigMap', namesOf(cluster).state);
+  return state?.metadata.annotations?.[annotations.clusterId] ?? cluster.metadata.uid ?? '';
 }
 
 /** Storage nodes that the set runs now; counted from the pods while the set is being made anew. */

@@ -4,7 +4,7 @@ import type { ConfigMap, Role, RoleBinding, ServiceAccount } from './kinds.ts';
 import { annotations, childMeta, keptMeta, namesOf } from './names.ts';
 
 /**
- * Who may do what: storage nodes nothing; a coordinator may read and change its Lease and its state objects by name,
+ * Who may do what: storage nodes nothing; a coordinator may read and change its Lease and its state by name,
  * and create none. That is why the operator makes them, empty.
  */
 export function buildAccess(cluster: ChainCluster): KubeObject[] {
@@ -26,16 +26,17 @@ export function buildLease(cluster: ChainCluster): KubeObject {
 }
 
 /**
- * The objects that hold the coordinators' state; their data is the coordinators' alone. Where volumes are kept after
+ * The object that holds the coordinators' state; its data is the coordinators' alone. Where volumes are kept after
  * the cluster's deletion, the state and the cluster's id are kept too: the volumes would be useless without.
  */
-export function buildStates(cluster: ChainCluster, clusterId: string): ConfigMap[] {
+export function buildState(cluster: ChainCluster, clusterId: string): ConfigMap {
   const meta = cluster.spec.storage.retention.whenDeleted === 'Retain' ? keptMeta : childMeta;
-  return namesOf(cluster).states.map((name) => ({
+  const { state } = namesOf(cluster);
+  return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { ...meta(cluster, name, 'coordinator'), annotations: { [annotations.clusterId]: clusterId } },
-  }));
+    metadata: { ...meta(cluster, state, 'coordinator'), annotations: { [annotations.clusterId]: clusterId } },
+  };
 }
 
 function account(cluster: ChainCluster, name: string, component: 'node' | 'coordinator'): ServiceAccount {
@@ -56,7 +57,7 @@ function role(cluster: ChainCluster): Role {
     metadata: childMeta(cluster, names.coordinatorAccount, 'coordinator'),
     rules: [
       { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [names.lease], verbs },
-      { apiGroups: [''], resources: ['configmaps'], resourceNames: names.states, verbs },
+      { apiGroups: [''], resources: ['configmaps'], resourceNames: [names.state], verbs },
     ],
   };
 }

@@ -28,7 +28,7 @@ export interface ClusterFile
   /** `host:port` of each coordinator's control link. */
   coordinators: string[];
   /** Where the coordinators elect their leader and keep their state. */
-  state: { lease: string; configMaps: string[] };
+  stateStore: { kind: 'kubernetes'; lease: string; configMap: string };
 }
 
 export interface Intent {
@@ -39,7 +39,7 @@ export interface Intent {
 
 export function buildConfigFile(cluster: ChainCluster, { clusterId, drain }: Intent): ClusterFile {
   const { slots, replicationFactor, nodes, durability, timings, limits, config, paused } = cluster.spec;
-  const { lease, states } = namesOf(cluster);
+  const { lease, state } = namesOf(cluster);
   return {
     cluster: cluster.metadata.name,
     namespace: cluster.metadata.namespace ?? 'default',
@@ -54,7 +54,7 @@ export function buildConfigFile(cluster: ChainCluster, { clusterId, drain }: Int
     drain: [...new Set(drain)].sort(),
     coordinators: coordinatorAddresses(cluster),
     paused,
-    state: { lease, configMaps: states },
+    stateStore: { kind: 'kubernetes', lease, configMap: state },
   };
 }
 

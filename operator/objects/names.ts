@@ -36,9 +36,6 @@ export const annotations = {
 /** The StatefulSet controller keeps `<set>-<hash of 10>` in a label of at most 63 characters. */
 export const clusterNameMax = 63 - '-coordinator-0123456789'.length;
 
-/** Chains in one state object: far below the size that the API server takes, even with long names and seven members. */
-const slotsPerStateObject = 512;
-
 export function namesOf(cluster: ChainCluster) {
   const { name } = cluster.metadata;
   return {
@@ -51,10 +48,7 @@ export function namesOf(cluster: ChainCluster) {
     nodeAccount: `${name}-node`,
     coordinatorAccount: `${name}-coordinator`,
     lease: `${name}-coordinator`,
-    states: Array.from(
-      { length: Math.ceil(cluster.spec.slots / slotsPerStateObject) },
-      (_, part) => `${name}-state-${part}`,
-    ),
+    state: `${name}-state`,
     policy: `${name}-chaincluster`,
   } as const;
 }

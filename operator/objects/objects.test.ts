@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { clusterWith, image } from '../fixtures.ts';
 import type { KubeObject } from '../runtime/kube-object.ts';
-import { buildAccess, buildLease, buildStates } from './access.ts';
+import { buildAccess, buildLease, buildState } from './access.ts';
 import { buildConfigFile, buildConfigMap, readConfigMap, settingsHash } from './config-map.ts';
 import type { PodTemplate } from './kinds.ts';
 import { clusterNameMax, namesOf, ordinalOf } from './names.ts';
@@ -23,7 +23,7 @@ describe('every object', () => {
     coordinators,
     ...buildAccess(cluster),
     buildLease(cluster),
-    ...buildStates(cluster, 'id'),
+    buildState(cluster, 'id'),
     ...buildServices(cluster),
     ...buildBudgets(cluster),
     buildNetworkPolicy(cluster, 'operators'),
@@ -50,10 +50,10 @@ describe('every object', () => {
 
   test('goes with the cluster, except the state that kept volumes need', () => {
     const orphans = all.filter(({ metadata }) => metadata.ownerReferences === undefined);
-    expect(orphans.map(({ metadata }) => metadata.name)).toEqual(['demo-state-0']);
+    expect(orphans.map(({ metadata }) => metadata.name)).toEqual(['demo-state']);
     const { retention } = cluster.spec.storage;
     const storage = { ...cluster.spec.storage, retention: { ...retention, whenDeleted: 'Delete' as const } };
-    expect(buildStates(clusterWith({ storage }), 'id')[0]?.metadata.ownerReferences).toHaveLength(1);
+    expect(buildState(clusterWith({ storage }), 'id').metadata.ownerReferences).toHaveLength(1);
   });
 
   test('has names that Kubernetes takes, also for the longest cluster name', () => {
@@ -107,7 +107,7 @@ test('a coordinator may touch its Lease and its state by name, and nothing else'
       { resources: ['leases'], resourceNames: ['demo-coordinator'], verbs: ['get', 'update', 'patch'] },
       {
         resources: ['configmaps'],
-        resourceNames: ['demo-state-0', 'demo-state-1', 'demo-state-2'],
+        resourceNames: ['demo-state'],
         verbs: ['get', 'update', 'patch'],
       },
     ],
@@ -121,7 +121,7 @@ describe('the template hash', () => {
   test('is the same for every operator: changing it restarts every cluster of every user', () => {
     expect([templateHashOf(nodes), templateHashOf(coordinators)]).toMatchInlineSnapshot(`
       [
-        "c9d73633de8b",
+        "752c76eec7a7",
         "9a7536cbfad5",
       ]
     `);

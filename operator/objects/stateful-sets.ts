@@ -32,7 +32,11 @@ export function buildNodes(
         needsToken: false,
         ports: portList(ports.node),
         resources,
-        env: [{ name: 'DATA_DIR', value: dataFolder }],
+        env: [
+          { name: 'DATA_DIR', value: dataFolder },
+          // A claim is new only when the operator or a person wants a blank node; the coordinator judges what it may be.
+          { name: 'CHAIN_INIT', value: 'true' },
+        ],
         mounts: [{ name: dataVolume, mountPath: dataFolder }],
       }),
       volumeClaimTemplates: [

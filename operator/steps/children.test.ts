@@ -49,7 +49,7 @@ describe('children', () => {
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: {
-        name: 'demo-state-0',
+        name: 'demo-state',
         namespace: 'data',
         annotations: { 'chaincluster.dev/cluster-id': 'earlier' },
       },

@@ -1,4 +1,4 @@
-import { buildAccess, buildLease, buildStates } from '../objects/access.ts';
+import { buildAccess, buildLease, buildState } from '../objects/access.ts';
 import { buildConfigFile, buildConfigMap, configKey } from '../objects/config-map.ts';
 import type { ConfigMap } from '../objects/kinds.ts';
 import { annotations } from '../objects/names.ts';
@@ -33,7 +33,7 @@ export const state: Step = {
   name: 'state',
   decide(observed) {
     const { cluster } = observed;
-    return done(apply(buildLease(cluster), ...buildStates(cluster, clusterIdOf(observed))));
+    return done(apply(buildLease(cluster), buildState(cluster, clusterIdOf(observed))));
   },
 };
 
