@@ -45,7 +45,7 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
       spreadMs: random.pick([0.2, 3, 30]),
     },
     faults: pickFaults(random),
-    faultEveryMs: random.pick([150, 400, 1000]),
+    faultEveryMs: random.pick([80, 200, 500]),
     faultForMs: random.pick([
       [10, 500],
       [100, 3000],

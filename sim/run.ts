@@ -1,5 +1,7 @@
 /** One seed from its first event to its verdict. */
 import { createCoordinatorCore } from '../protocol/coordinator/coordinator.ts';
+import { slotOf } from '../protocol/slots.ts';
+import { key } from '../protocol/words.ts';
 import { checkHistory } from './checker/check.ts';
 import { describe } from './checker/describe.ts';
 import { createFaults, type Faults, type SideEffect } from './faults/generator.ts';
@@ -32,6 +34,8 @@ export interface RunOptions {
   readonly trace?: boolean;
   /** Every how many keys the checker also searches by values alone; 0 = none. */
   readonly searchEvery?: number;
+  /** Looks at the world as it is when the run ends. */
+  readonly atEnd?: (world: World, invariants: Invariants) => void;
 }
 
 /** More events than any run needs: beyond it something goes round in circles. */
@@ -64,6 +68,7 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
   holder.faults = faults;
   const { events, excuse } = play(world, invariants, faults);
   if (invariants.violations.length === 0) check(world, invariants, options.searchEvery ?? 4);
+  options.atEnd?.(world, invariants);
   const { history } = world;
   return {
     seed: plan.seed,
@@ -103,7 +108,7 @@ function play(world: World, invariants: Invariants, faults: Faults): { events: n
   const opens = (): boolean => (world.leader()?.view().chains.length ?? 0) > 0;
   steps.until(opens, 60_000);
   faults.begin();
-  const clients = keepBusy(world, plan);
+  const clients = keepBusy(world, plan, faults);
   steps.until(() => clients.done(), plan.durationMs);
   clients.stop();
   faults.heal();
@@ -137,9 +142,13 @@ function keepFlushing(world: World): void {
   });
 }
 
+/** A run goes on, up to twice as many operations, until so many faults took effect. */
+const faultsWanted = 12;
+
 /** Clients do operations until there were enough of them, in bursts and in idle times. */
-function keepBusy(world: World, plan: Plan): { done(): boolean; stop(): void } {
+function keepBusy(world: World, plan: Plan, faults: Faults): { done(): boolean; stop(): void } {
   let left = plan.operations;
+  let extra = plan.faults.length === 0 ? 0 : plan.operations;
   let stopped = false;
   let idle = false;
   const turnTide = (): void => {
@@ -151,6 +160,10 @@ function keepBusy(world: World, plan: Plan): { done(): boolean; stop(): void } {
     const next = (): void => {
       if (stopped || left <= 0) return;
       left--;
+      if (left === 0 && extra > 0 && faults.total < faultsWanted) {
+        left++;
+        extra--;
+      }
       client.next(() => world.schedule.after(world.random.wait(plan.thinkMs[idle ? 1 : 0]), next));
     };
     world.schedule.after(world.random.wait(plan.thinkMs[0]), next);
@@ -167,5 +180,9 @@ function check(world: World, invariants: Invariants, searchEvery: number): void 
   const verdict = checkHistory(world.history, { searchEvery });
   if (verdict.ok === true) return;
   const shown = verdict.operations.map((r) => `\n    ${describe(r)}`).join('');
-  invariants.fail('I5', -1, `key ${verdict.key}: ${verdict.reason}${shown}`);
+  invariants.fail(
+    'I5',
+    slotOf(key(verdict.key), world.plan.slots),
+    `key ${verdict.key}: ${verdict.reason}${shown}`,
+  );
 }

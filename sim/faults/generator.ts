@@ -62,6 +62,8 @@ export type SideEffect = NetworkEffect | 'conflict' | 'outage' | 'unknown';
 export interface Faults {
   /** Effects by class, counted only while an operation of a client was under way. */
   readonly effective: Map<string, number>;
+  /** How many faults took effect. */
+  readonly total: number;
   noteEffect(effect: SideEffect): void;
   begin(): void;
   /** Ends everything that lasts. */
@@ -79,7 +81,11 @@ export function createFaults(
   let over = false;
 
   const underWay = (): boolean => world.clients.some((c) => c.busy);
-  const count = (what: string): void => void effective.set(what, (effective.get(what) ?? 0) + 1);
+  let total = 0;
+  const count = (what: string): void => {
+    total++;
+    effective.set(what, (effective.get(what) ?? 0) + 1);
+  };
 
   function inject(name: FaultClass): void {
     const [shortest, longest] = plan.faultForMs;
@@ -116,6 +122,9 @@ export function createFaults(
 
   return {
     effective,
+    get total() {
+      return total;
+    },
     noteEffect(effect) {
       if (underWay()) count(`message ${effect}`);
     },

@@ -91,6 +91,12 @@ export function createNetwork(
     return options.delayMs + random.next() * (options.spreadMs + slow);
   }
 
+  /** Another process listens there: the machine answers frames for a dead one with a reset. */
+  function isUp(machine: number): boolean {
+    for (const port of listeners.values()) if (port.machine === machine && port.alive()) return true;
+    return false;
+  }
+
   function open(dialer: Port, acceptor: Port, onEnd: Link['onEnd']): Link {
     linkId++;
     const flow = (from: Port, to: Port): Flow =>
@@ -100,6 +106,7 @@ export function createNetwork(
         options,
         (frame) => {
           if (to.alive()) to.received(link, frame);
+          else if (isUp(to.machine)) end(link);
         },
       );
     const there = flow(dialer, acceptor);
@@ -229,6 +236,7 @@ export function createNetwork(
     },
     setNotice(ms) {
       noticeMs = ms;
+      for (const link of links) watch(link);
     },
   };
 }
