@@ -69,7 +69,7 @@ function nodeState(node: NodeHost) {
     leaving: control.leaving,
     left: control.left,
     failed: control.failed,
-    space: node.space,
+    space: node.space.level,
     waiting: node.waiting,
     links: node.links.counts,
     place: config.place,

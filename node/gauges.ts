@@ -1,5 +1,5 @@
 /** What a storage node shows of its state at each scrape. */
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { canRead } from '../protocol/replica/reading.ts';
 import type { Replica } from '../protocol/replica/state.ts';
 import type { NodeHost } from './host.ts';
@@ -7,16 +7,7 @@ import type { NodeHost } from './host.ts';
 export function observeNode(registry: Registry, host: NodeHost): void {
   const { core, store } = host;
   const replicas = (): Replica[] => [...core.state.replicas.values()];
-  const gauge = (name: string, help: string, value: () => number): void => {
-    new Gauge({
-      name: `chain_node_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value());
-      },
-    });
-  };
+  const { gauge, counter } = figuresOf(registry);
   gauge('admitted', '1 while the coordinator takes this node for a full member of all its chains.', () =>
     core.admitted ? 1 : 0,
   );
@@ -39,16 +30,20 @@ export function observeNode(registry: Registry, host: NodeHost): void {
   gauge('peer_links', 'Links to peers that should be open.', () => host.links.counts.wanted);
   gauge('peer_links_up', 'Links to peers that are open.', () => host.links.counts.up);
   gauge('coordinator_links_up', 'Links to coordinators that are open.', () => host.coordinators.up);
-  gauge(
+  counter(
     'reads_off_the_loop_total',
     'Values that were read in the thread pool because the data was cold.',
     () => host.reads.counts.offTheLoop,
   );
-  gauge('reads_on_the_spot_total', 'Values that were read from memory.', () => host.reads.counts.onTheSpot);
+  counter('reads_on_the_spot_total', 'Values that were read from memory.', () => host.reads.counts.onTheSpot);
   gauge('store_failed', '1 once the store failed: this process acknowledges nothing any more.', () =>
     store.state === 'failed' ? 1 : 0,
   );
-  gauge('space_low', '1 while the disk has too little room for writes.', () => (host.space === 'ok' ? 0 : 1));
+  gauge('space_free_bytes', 'Room on the disk of the store.', () => host.space.freeBytes);
+  gauge('space_size_bytes', 'Size of the disk of the store.', () => host.space.sizeBytes);
+  gauge('space_low', '1 while the disk has too little room for writes.', () =>
+    host.space.level === 'ok' ? 0 : 1,
+  );
   observeReplicas(registry, replicas);
   observeStore(registry, host);
 }
@@ -85,37 +80,60 @@ function observeStore(registry: Registry, { store }: NodeHost): void {
     }
     return stats.value;
   };
-  const gauge = (name: string, help: string, value: () => number): void => {
+  const { gauge, counter } = figuresOf(registry);
+  gauge('store_log_bytes', 'Retained log.', () => look().log.bytes);
+  gauge('store_log_records', 'Records of the retained log.', () => look().log.records);
+  gauge(
+    'store_write_slowest_seconds',
+    'Slowest write since the last scrape.',
+    () => look().writes.slowestMs / 1000,
+  );
+  gauge(
+    'store_write_pending_seconds',
+    'How long the present write has been under way.',
+    () => look().writes.pendingMs / 1000,
+  );
+  counter('store_written_bytes_total', 'Bytes handed to LevelDB.', () => look().writes.bytes);
+  counter('store_corrupt_reads_total', 'Reads that found a damaged value.', () => look().corruptReads);
+  gauge(
+    'store_table_bytes',
+    'Tables of LevelDB.',
+    () => look().levels.reduce((sum, l) => sum + l.megabytes, 0) * 1_048_576,
+  );
+  counter('store_compaction_seconds_total', 'Time that compactions took.', () =>
+    look().levels.reduce((sum, l) => sum + l.compactionSeconds, 0),
+  );
+  gauge(
+    'store_level0_files',
+    'Tables of level 0: writers slow down at 8 and stop at 12.',
+    () => look().levels[0]?.files ?? 0,
+  );
+}
+
+/** Makers of figures that are asked at each scrape. */
+function figuresOf(registry: Registry) {
+  type Maker = (name: string, help: string, value: () => number) => void;
+  const options = (name: string, help: string) => ({
+    name: `chain_node_${name}`,
+    help,
+    registers: [registry],
+  });
+  const gauge: Maker = (name, help, value) => {
     new Gauge({
-      name: `chain_node_store_${name}`,
-      help,
-      registers: [registry],
+      ...options(name, help),
       collect() {
         this.set(value());
       },
     });
   };
-  gauge('log_bytes', 'Retained log.', () => look().log.bytes);
-  gauge('log_records', 'Records of the retained log.', () => look().log.records);
-  gauge(
-    'write_slowest_seconds',
-    'Slowest write since the last scrape.',
-    () => look().writes.slowestMs / 1000,
-  );
-  gauge(
-    'write_pending_seconds',
-    'How long the present write has been under way.',
-    () => look().writes.pendingMs / 1000,
-  );
-  gauge('written_bytes_total', 'Bytes handed to LevelDB.', () => look().writes.bytes);
-  gauge('corrupt_reads_total', 'Reads that found a damaged value.', () => look().corruptReads);
-  gauge('megabytes', 'Tables of LevelDB.', () => look().levels.reduce((sum, l) => sum + l.megabytes, 0));
-  gauge('compaction_seconds_total', 'Time that compactions took.', () =>
-    look().levels.reduce((sum, l) => sum + l.compactionSeconds, 0),
-  );
-  gauge(
-    'level0_files',
-    'Tables of level 0: writers slow down at 8 and stop at 12.',
-    () => look().levels[0]?.files ?? 0,
-  );
+  const counter: Maker = (name, help, value) => {
+    new Counter({
+      ...options(name, help),
+      collect() {
+        this.reset();
+        this.inc(value());
+      },
+    });
+  };
+  return { gauge, counter };
 }

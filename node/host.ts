@@ -20,7 +20,7 @@ import { CopyPace } from './copy-pace.ts';
 import { edgeFault } from './edge.ts';
 import { PeerLinks } from './links.ts';
 import type { NodeMetrics } from './metrics.ts';
-import type { SpaceLevel } from './store/space.ts';
+import type { Space } from './store/space.ts';
 import type { Store } from './store/store.ts';
 import { ValueReads } from './value-reads.ts';
 
@@ -55,7 +55,7 @@ export class NodeHost {
   readonly coordinators: CoordinatorLinks;
   readonly reads: ValueReads;
   /** What the disk has room for; set by who watches it. */
-  space: SpaceLevel = 'ok';
+  space: Space = { level: 'ok', freeBytes: 0, sizeBytes: 0 };
   readonly #options: NodeHostOptions;
   readonly #clock: Clock;
   readonly #metrics: NodeMetrics;
@@ -64,6 +64,7 @@ export class NodeHost {
   readonly #timers: NodeJS.Timeout[] = [];
   #tag = 0;
   #turnDue = false;
+  #peersDue = true;
   #writing = false;
   #stopped = false;
 
@@ -89,7 +90,11 @@ export class NodeHost {
       self,
       log,
       onLink: (to, up) => this.#handle({ kind: 'coordinatorLink', to, up }),
-      onMessage: (from, message) => this.#handle({ kind: 'coordinator', from, message }),
+      onMessage: (from, message) => {
+        // Only a set changes who the peers are.
+        if (message.kind === 'set') this.#peersDue = true;
+        this.#handle({ kind: 'coordinator', from, message });
+      },
     });
     this.#timers.push(
       setInterval(() => this.#tick(), tickMs),
@@ -144,7 +149,7 @@ export class NodeHost {
     const fault =
       this.#callers.size >= waitingMax
         ? failure('OVERLOADED', `${waitingMax} requests wait at this node already; ask again later`)
-        : edgeFault(request, this.#options.cluster.limits, this.space, this.core);
+        : edgeFault(request, this.#options.cluster.limits, this.space.level, this.core);
     if (fault !== null) {
       this.#metrics.answered(request.op, fault, 0);
       return caller.answer(fault);
@@ -210,7 +215,7 @@ export class NodeHost {
     now: ReturnType<Clock['now']>,
   ): void {
     if (message.kind === 'pass') {
-      const fault = edgeFault(message.request, this.#options.cluster.limits, this.space, this.core);
+      const fault = edgeFault(message.request, this.#options.cluster.limits, this.space.level, this.core);
       if (fault !== null) return this.links.send(from, [{ kind: 'passed', id: message.id, reply: fault }]);
     }
     this.#handle({ kind: 'peer', from, incarnation, message }, now);
@@ -234,7 +239,10 @@ export class NodeHost {
     try {
       // Values that are read on the spot let their requests go on in this very turn.
       while (this.#carryOut(this.core.drain())) {}
-      this.links.follow(this.core.peers);
+      if (this.#peersDue) {
+        this.#peersDue = false;
+        this.links.follow(this.core.peers);
+      }
       this.#write();
     } catch (error) {
       this.#die(error);

@@ -10,6 +10,10 @@ if (process.argv.includes('--help')) {
   process.exit(exitCodes.ok);
 }
 
+// Before the pool is first used: LevelDB's writes and cold reads share it with files and names, and none may wait for all
+// others (P62).
+process.env.UV_THREADPOOL_SIZE ??= '16';
+
 let log: Log | undefined;
 
 function end(error: unknown): never {

@@ -218,10 +218,10 @@ function followReadiness(host: NodeHost, grpc: GrpcServer): () => void {
 
 function followSpace(host: NodeHost, folder: string, log: Log): () => void {
   const stop = new AbortController();
-  void watchSpace({ folder }, spaceEveryMs, stop.signal, ({ level, freeBytes, sizeBytes }) => {
-    if (level !== host.space)
-      log(level === 'ok' ? 'info' : 'error', 'space.changed', { level, freeBytes, sizeBytes });
-    host.space = level;
+  void watchSpace({ folder }, spaceEveryMs, stop.signal, (space) => {
+    if (space.level !== host.space.level)
+      log(space.level === 'ok' ? 'info' : 'error', 'space.changed', { ...space });
+    host.space = space;
   });
   return () => stop.abort();
 }

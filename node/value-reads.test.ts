@@ -5,10 +5,18 @@ import { ValueReads } from './value-reads.ts';
 
 /** A store whose reads on the spot take `readMs` of a clock that stands still otherwise. */
 function world() {
-  const w = { mono: 0, readMs: 0.01, pending: [] as ((found: Found) => void)[], failing: false };
+  const w = {
+    mono: 0,
+    readMs: 0.01,
+    pending: [] as ((found: Found) => void)[],
+    failing: false,
+    busyOnly: false,
+    diskReads: 0,
+  };
   const store = {
     get(_: Slot, k: Key): Found {
       w.mono += w.readMs;
+      if (w.readMs > 0.1 && !w.busyOnly) w.diskReads++;
       return Buffer.from(k);
     },
     getAsync: () =>
@@ -17,7 +25,11 @@ function world() {
       ),
   } as unknown as Store;
   const later: Found[] = [];
-  const reads = new ValueReads(store, () => w.mono);
+  const reads = new ValueReads(
+    store,
+    () => w.mono,
+    () => w.diskReads,
+  );
   const read = (name: string) => reads.read(slot(0), key(name), (found) => later.push(found));
   return { w, reads, read, later };
 }
@@ -28,10 +40,32 @@ test('hot data is read on the spot', () => {
   expect(reads.counts).toEqual({ onTheSpot: 1, offTheLoop: 0 });
 });
 
-test('after one slow read the next ones leave the event loop for a while', async () => {
+test('a slow read now and then is an accident', () => {
+  const { w, read } = world();
+  for (let i = 0; i < 500; i++) {
+    w.readMs = i % 20 === 0 ? 5 : 0.01;
+    expect(read(`k${i}`)).toEqual(Buffer.from(`k${i}`));
+  }
+});
+
+test('reads during which another process ran are no sign of cold data', () => {
+  const { w, read } = world();
+  w.readMs = 50;
+  w.busyOnly = true;
+  for (let i = 0; i < 100; i++) expect(read(`k${i}`)).toEqual(Buffer.from(`k${i}`));
+});
+
+test('a read that is much too slow is enough to leave the event loop', () => {
+  const { w, read } = world();
+  w.readMs = 50;
+  expect(read('a')).toEqual(Buffer.from('a'));
+  expect(read('b')).toBeUndefined();
+});
+
+test('after some slow reads the next ones leave the event loop for a while', async () => {
   const { w, read, later } = world();
   w.readMs = 5;
-  expect(read('a')).toEqual(Buffer.from('a'));
+  for (const name of ['a', 'a', 'a']) expect(read(name)).toEqual(Buffer.from('a'));
   expect(read('b')).toBeUndefined();
   w.pending[0]?.(null);
   await new Promise((resolve) => setImmediate(resolve));
@@ -42,7 +76,7 @@ test('after one slow read the next ones leave the event loop for a while', async
 
 test('only some reads are in the thread pool at once, and all are answered', async () => {
   const { w, read, later } = world();
-  w.readMs = 5;
+  w.readMs = 50;
   read('a');
   for (let i = 0; i < 20; i++) expect(read(`k${i}`)).toBeUndefined();
   expect(w.pending).toHaveLength(8);
@@ -55,7 +89,7 @@ test('only some reads are in the thread pool at once, and all are answered', asy
 
 test('an error of the store is told as a damaged value', async () => {
   const { w, read, later } = world();
-  w.readMs = 5;
+  w.readMs = 50;
   read('a');
   w.failing = true;
   expect(read('b')).toBeUndefined();

@@ -1,14 +1,19 @@
 /**
- * Reads of stored values. Hot data is read on the spot, which costs microseconds and no turn of the event loop; once a
- * read on the spot was slow the data is taken for cold, and reads go through the thread pool for a while.
+ * Reads of stored values. Hot data is read on the spot, which costs microseconds and no turn of the event loop; when reads
+ * on the spot turn out to wait for the disk, the data is taken for cold, and reads go through the thread pool for a while.
  */
 import type { Key, Slot } from '../protocol/words.ts';
 import type { Found, Store } from './store/store.ts';
 
-/** A read on the spot that takes longer than this came from the disk. */
+/** A read on the spot that takes longer than this waited for the disk, or the process was not running meanwhile. */
 const slowMs = 0.5;
-/** How long reads stay off the event loop after a slow one. One slow read in this time is what trying again costs. */
-const coldMs = 100;
+/** One slow read of many is borne. */
+const slowOnes = 3;
+const window = 32;
+/** One that waits this long for the disk is enough. */
+const muchTooSlowMs = 20;
+/** How long reads then stay off the event loop. Some slow reads in this time are what trying again costs. */
+const coldMs = 250;
 /** Reads in the thread pool at once: some threads stay free for the write of a batch. */
 const parallelMax = 8;
 
@@ -21,15 +26,23 @@ interface Waiting {
 export class ValueReads {
   readonly #store: Store;
   readonly #monoMs: () => number;
+  readonly #diskReads: () => number;
   readonly #queue: Waiting[] = [];
   #coldUntil = Number.NEGATIVE_INFINITY;
+  /** Slow reads in the present window, and the reads that are left of it. */
+  #slow = 0;
+  #left = window;
+  #diskReadsSeen: number;
   #running = 0;
   /** Reads so far, by where they were done. */
   readonly counts = { onTheSpot: 0, offTheLoop: 0 };
 
-  constructor(store: Store, monoMs: () => number) {
+  /** `diskReads` counts what this process had to read from the disk; it is asked after slow reads only. */
+  constructor(store: Store, monoMs: () => number, diskReads = systemDiskReads) {
     this.#store = store;
     this.#monoMs = monoMs;
+    this.#diskReads = diskReads;
+    this.#diskReadsSeen = diskReads();
   }
 
   /** The value now, or undefined: then `done` is called later. An error of the store counts as a damaged value. */
@@ -42,8 +55,27 @@ export class ValueReads {
     }
     this.counts.onTheSpot++;
     const found = this.#store.get(slot, key);
-    if (this.#monoMs() - began > slowMs) this.#coldUntil = this.#monoMs() + coldMs;
+    this.#judge(this.#monoMs() - began);
     return found;
+  }
+
+  #judge(ms: number): void {
+    this.#left--;
+    const waited = ms > slowMs && this.#diskWasRead();
+    if (waited) this.#slow++;
+    const cold = this.#slow >= slowOnes || (waited && ms >= muchTooSlowMs);
+    if (cold) this.#coldUntil = this.#monoMs() + coldMs;
+    else if (this.#left > 0) return;
+    this.#slow = 0;
+    this.#left = window;
+  }
+
+  /** Since this was last asked. On a busy machine slow reads are mostly those during which another process ran. */
+  #diskWasRead(): boolean {
+    const reads = this.#diskReads();
+    const was = reads !== this.#diskReadsSeen;
+    this.#diskReadsSeen = reads;
+    return was;
   }
 
   #next(): void {
@@ -68,3 +100,5 @@ export class ValueReads {
     done(found);
   }
 }
+
+const systemDiskReads = (): number => process.resourceUsage().fsRead;
