@@ -53,6 +53,7 @@ export interface Identity {
   readonly incarnation: Incarnation;
 }
 
+/** Under durability `os` a batch with an `identity`, `assignment` or `erase` item is synced all the same. */
 export interface Batch {
   readonly id: number;
   readonly items: readonly PersistItem[];

@@ -116,7 +116,10 @@ export class LevelStore implements Store {
     operations.push({ type: 'put', key: logKey(number), value: record });
     this.#ledger.add(record.length, head.stampMs);
     this.#clock.begin();
-    await this.#database.batch(operations, { sync: head.synced });
+    // Who it is and what it was a member of must survive a power cut under `os` too: a slot that was forgotten whole
+    // would pass for one that never held anything.
+    const lasting = batch.items.some((i) => i.kind === 'identity' || i.kind === 'assignment' || i.kind === 'erase');
+    await this.#database.batch(operations, { sync: head.synced || lasting });
     this.#clock.end(
       operations.reduce((sum, o) => sum + o.key.length + (o.type === 'put' ? o.value.length : 0), 0),
     );

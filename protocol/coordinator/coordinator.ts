@@ -356,6 +356,7 @@ function freshHeard(
     incarnation: of,
     link,
     at: mono,
+    beat: 0,
     leaseUntil: mono,
     deniedAfter: new Map(),
     reports: new Map(),

@@ -71,6 +71,7 @@ export function onRegister(s: CoordinatorState, link: string, m: Register): void
     incarnation: issued,
     link,
     at: s.now.mono,
+    beat: 0,
     leaseUntil: s.now.mono,
     deniedAfter: new Map(),
     reports: new Map(m.reports.map((r) => [r.slot, r])),
@@ -183,7 +184,8 @@ export function onHeartbeat(s: CoordinatorState, link: string, m: Heartbeat): vo
     );
   if (m.epoch > s.saved.epoch) return stepDown(s, `${known.node} holds a set of the higher epoch ${m.epoch}`);
   const h = heardOf(s, known.node, m.incarnation, link);
-  if (h.gone) return;
+  if (h.gone || m.beat <= h.beat) return;
+  h.beat = m.beat;
   h.link = link;
   h.at = s.now.mono;
   if (m.epoch === s.saved.epoch) {
@@ -204,6 +206,7 @@ function heardOf(s: CoordinatorState, node: NodeName, of: Incarnation, link: str
     incarnation: of,
     link,
     at: s.now.mono,
+    beat: 0,
     leaseUntil: takeoverLease(s),
     deniedAfter: new Map(),
     reports: new Map(),

@@ -72,6 +72,8 @@ export interface Heard {
   readonly incarnation: Incarnation;
   link: string;
   at: MonoMs;
+  /** Highest heartbeat taken: one that comes late over an old connection says nothing new. */
+  beat: number;
   /** Until when its read lease may run, by this leader's count from receipt. */
   leaseUntil: MonoMs;
   /** For slots that are denied to it: until when its last lease that covered them may run. */

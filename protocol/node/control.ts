@@ -13,7 +13,7 @@ import type {
 import { assign, retire } from '../replica/install.ts';
 import { emptyReplicaOf, reportOf } from '../replica/replica.ts';
 import { leaseHeldMs } from '../timings.ts';
-import { type Epoch, type Incarnation, type NodeName, noIncarnation } from '../words.ts';
+import { type Assignment, type Epoch, type Incarnation, type NodeName, noIncarnation } from '../words.ts';
 import type { NodeContext } from './context.ts';
 import type { LinkState, NodeState } from './state.ts';
 
@@ -243,7 +243,8 @@ function onSet(s: NodeState, ctx: NodeContext, from: string, m: AssignmentSet): 
     if (known === undefined || known.version <= route.version) s.routes.set(route.slot, route);
     // A saved version without this node is an order too: whoever acts on an older one stops.
     const r = s.replicas.get(route.slot);
-    if (r === undefined) continue;
+    // One that names it may not be handed out yet (R6): it comes as an assignment when it is.
+    if (r === undefined || names(route, c.incarnation)) continue;
     ctx.slot = route.slot;
     assign(r, ctx, route);
   }
@@ -258,6 +259,9 @@ function onSet(s: NodeState, ctx: NodeContext, from: string, m: AssignmentSet): 
   }
   learnPeers(s);
 }
+
+const names = (a: Assignment, incarnation: Incarnation): boolean =>
+  a.members.some((m) => m.incarnation === incarnation) || a.joiner?.incarnation === incarnation;
 
 /** Addresses of everybody in a chain, newest incarnation first. */
 function learnPeers(s: NodeState): void {

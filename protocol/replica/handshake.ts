@@ -24,6 +24,12 @@ export function offer(r: Replica, ctx: Context): void {
     r.down = null;
     return;
   }
+  // Finished with its own predecessor means: it has what that one offered. A shorter log would make the successor
+  // drop, or dispute, what only needs a moment to arrive.
+  if (r.log.end.seq < r.offerFrom) {
+    r.down = null;
+    return;
+  }
   r.sessions++;
   if (r.down?.peer.incarnation !== peer.incarnation) {
     r.joinerDisk = 0 as Seq;
@@ -179,6 +185,7 @@ function agree(r: Replica, ctx: Context, peer: Member, m: Offer, common: Positio
   drop(r, ctx, common);
   r.up = { peer, session: m.session, told: 0 as Seq, toldDurable: 0 as Seq, toldCopied: false };
   r.learned = Math.max(r.learned, Math.min(m.commit.seq, common.seq)) as Seq;
+  r.offerFrom = m.end.seq;
   ctx.send(peer.node, {
     kind: 'agree',
     slot: r.slot,

@@ -99,12 +99,15 @@ export function activate(r: Replica, ctx: Context, a: Assignment): void {
   const joins = a.joiner !== null && own(a.joiner);
   // What was lost is made good by joining anew; as a member it must not act (R15).
   if (joins) r.lost = '';
+  // Named alone although it said so: an operator's override, who knows what that costs (4.10).
+  if (r.index === 0 && a.members.length === 1) r.lost = '';
   r.role = r.lost !== '' ? 'none' : r.index >= 0 ? 'member' : joins ? 'joiner' : 'none';
   if (r.role !== 'member') r.index = -1;
   // Clean reads go on across a change for a replica that answered under the version before, as the same process.
   r.readable = r.role === 'member' && carriedRead && r.complete;
   r.answering = false;
   r.answerFrom = r.log.end.seq;
+  r.offerFrom = 0 as Seq;
   if (!isHead(r)) abandonAll(r, ctx);
   if (isTail(r) && carriedTail && r.index > 0) {
     // The tail stayed the tail: what it answered stays true.

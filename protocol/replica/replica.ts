@@ -81,7 +81,9 @@ export function onMessage(
       return onOffer(r, ctx, from, incarnation, m);
     case 'append':
       if (r.up?.peer.node !== from || r.up.peer.incarnation !== incarnation) return;
-      return onAppend(r, ctx, m);
+      onAppend(r, ctx, m);
+      if (r.down === null) retryHandshakes(r, ctx);
+      return;
     case 'ready':
       return onReady(r, ctx, from, incarnation);
     case 'agree':

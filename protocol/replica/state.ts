@@ -140,6 +140,8 @@ export interface Replica {
   answering: boolean;
   /** As tail: what must be on disk and committed before it answers (4.6). */
   answerFrom: Seq;
+  /** End of the predecessor's log at the handshake: the successor's turn comes when it is here (4.7). */
+  offerFrom: Seq;
   down: Downstream | null;
   up: Upstream | null;
   sessions: number;
@@ -260,6 +262,7 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     readable: false,
     answering: false,
     answerFrom: 0 as Seq,
+    offerFrom: 0 as Seq,
     down: null,
     up: null,
     sessions: 0,
