@@ -13,7 +13,7 @@ const arrows = {
   cli: ['client', 'local', 'manifest'],
   sim: ['protocol'],
   bench: ['client', 'protocol', 'transport', 'node'],
-  e2e: ['client'],
+  e2e: ['client', 'sim'],
 };
 
 const folders = Object.keys(arrows).join('|');

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ['stories/*.e2e.ts'],
+    // One cluster, one story at a time, in the order of the files' names.
+    pool: 'forks',
+    fileParallelism: false,
+    maxWorkers: 1,
+    sequence: { concurrent: false, shuffle: false },
+    hookTimeout: 300_000,
+    disableConsoleIntercept: true,
+  },
+});
