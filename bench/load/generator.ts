@@ -7,7 +7,7 @@ import type { System } from '../cluster/system.ts';
 import { decodeHistograms, encodeHistogram } from '../measure/histogram.ts';
 import type { Workload } from '../workload/workloads.ts';
 import type { Counted, Run } from './run.ts';
-import type { ClientKind, Order, Outcome } from './worker.ts';
+import type { ClientKind, Envelope, Order, Outcome } from './worker.ts';
 
 export interface Generator {
   /** Writes every key of the workload. */
@@ -34,34 +34,29 @@ export async function openGenerator(system: System, options: GeneratorOptions = 
 
 /** Drives this store, from one worker process or several. */
 export class LinkGenerator implements Generator {
-  readonly #workers: readonly ChildProcess[];
+  readonly #workers: readonly Worker[];
 
-  private constructor(workers: readonly ChildProcess[]) {
+  private constructor(workers: readonly Worker[]) {
     this.#workers = workers;
   }
 
   static async open(endpoints: readonly string[], options: GeneratorOptions = {}): Promise<LinkGenerator> {
     const { processes = 1, client = 'links' } = options;
-    const file = join(import.meta.dirname, 'worker.ts');
-    const generator = new LinkGenerator(
-      Array.from({ length: processes }, () => fork(file, { stdio: 'inherit' })),
-    );
-    await Promise.all(
-      generator.#workers.map((worker) => order(worker, { do: 'connect', endpoints, client })),
-    );
+    const generator = new LinkGenerator(Array.from({ length: processes }, () => new Worker()));
+    await Promise.all(generator.#workers.map((worker) => worker.order({ do: 'connect', endpoints, client })));
     return generator;
   }
 
   async fill(workload: Workload, seed: number): Promise<void> {
     const [first] = this.#workers;
-    if (first !== undefined) await order(first, { do: 'fill', workload, concurrency: fillConcurrency, seed });
+    if (first !== undefined) await first.order({ do: 'fill', workload, concurrency: fillConcurrency, seed });
   }
 
   async run(run: Run): Promise<Counted> {
     const share = this.#workers.length;
     const parts = await Promise.all(
       this.#workers.map((worker, i) =>
-        order(worker, {
+        worker.order({
           do: 'run',
           run: {
             ...run,
@@ -76,22 +71,39 @@ export class LinkGenerator implements Generator {
   }
 
   close(): void {
-    for (const worker of this.#workers) worker.disconnect();
+    for (const worker of this.#workers) worker.close();
   }
 }
 
-function order(worker: ChildProcess, what: Order): Promise<Counted | null> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number | null): void =>
-      reject(new Error(`a load generator ended by itself (exit ${code})`));
-    worker.once('exit', onExit);
-    worker.once('message', (outcome: Outcome) => {
-      worker.off('exit', onExit);
-      if ('failed' in outcome) reject(new Error(outcome.failed));
-      else resolve(outcome.counted);
+/** A worker process and the orders that it has not carried out yet. */
+class Worker {
+  readonly #process = fork(join(import.meta.dirname, 'worker.ts'), { stdio: 'inherit' });
+  readonly #open = new Map<number, PromiseWithResolvers<Counted | null>>();
+  #lastId = 0;
+
+  constructor() {
+    this.#process.on('message', ({ id, content }: Envelope<Outcome>) => {
+      const waiting = this.#open.get(id);
+      this.#open.delete(id);
+      if ('failed' in content) waiting?.reject(new Error(content.failed));
+      else waiting?.resolve(content.counted);
     });
-    worker.send(what);
-  });
+    this.#process.on('exit', (code) => {
+      for (const waiting of this.#open.values())
+        waiting.reject(new Error(`a load generator ended by itself (exit ${code})`));
+    });
+  }
+
+  order(content: Order): Promise<Counted | null> {
+    const waiting = Promise.withResolvers<Counted | null>();
+    this.#open.set(++this.#lastId, waiting);
+    this.#process.send({ id: this.#lastId, content } satisfies Envelope<Order>);
+    return waiting.promise;
+  }
+
+  close(): void {
+    if (this.#process.connected) this.#process.disconnect();
+  }
 }
 
 /** What several processes counted at the same time. */

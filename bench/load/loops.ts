@@ -16,7 +16,7 @@ export function perform(driver: Driver, run: Run): Promise<Counted> {
     book: new Book(run, performance.now()),
     random,
     values: new Values(run.workload.valueBytes, run.seed),
-    chooser: new KeyChooser(run.workload.distribution, run.workload.keys, random),
+    chooser: new KeyChooser(run.workload, random),
   };
   return run.rate > 0 ? openLoop(shared) : closedLoop(shared);
 }

@@ -9,6 +9,12 @@ import type { Counted, Run } from './run.ts';
 /** `links`: the session over raw links. `library`: the public client. */
 export type ClientKind = 'links' | 'library';
 
+/** Orders may overlap; the outcome carries the id of its order. */
+export interface Envelope<T> {
+  readonly id: number;
+  readonly content: T;
+}
+
 export type Order =
   | { readonly do: 'connect'; readonly endpoints: readonly string[]; readonly client: ClientKind }
   | { readonly do: 'fill'; readonly workload: Workload; readonly concurrency: number; readonly seed: number }
@@ -19,8 +25,9 @@ export type Outcome = { readonly counted: Counted | null } | { readonly failed: 
 const connectMs = 10_000;
 let driver: Driver | null = null;
 
-process.on('message', (order: Order) => {
-  carryOut(order).then(
+process.on('message', ({ id, content }: Envelope<Order>) => {
+  const tell = (outcome: Outcome): void => void process.send?.({ id, content: outcome });
+  carryOut(content).then(
     (counted) => tell({ counted }),
     (error: Error) => tell({ failed: error.message }),
   );
@@ -50,5 +57,3 @@ function connected(): Driver {
   if (driver === null) throw new Error('not connected');
   return driver;
 }
-
-const tell = (outcome: Outcome): void => void process.send?.(outcome);

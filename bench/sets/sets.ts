@@ -2,6 +2,7 @@
 import { ycsb } from '../workload/workloads.ts';
 import type { Bench, Findings } from './bench.ts';
 import { compare } from './compare.ts';
+import { failover } from './failover.ts';
 import { limits } from './limits.ts';
 import { against, full, quick, ycsbSet } from './own.ts';
 
@@ -46,6 +47,12 @@ export const sets: Readonly<Record<string, MeasuringSet>> = {
     argument: '',
     defaults: { runs: 1, seconds: 3, warmup: 0.5 },
     run: limits,
+  },
+  failover: {
+    what: 'throughput while a node is killed, is away, and joins again',
+    argument: '',
+    defaults: { runs: 3, seconds: 25, warmup: 1 },
+    run: failover,
   },
   ycsb: {
     what: 'one of YCSB’s workloads',

@@ -6,24 +6,34 @@ export type Distribution = 'uniform' | 'zipfian' | 'latest';
 /** Names key number `i`: 11 bytes, as bench/peers/workload.go does. */
 export const keyOf = (i: number): string => `key${String(i).padStart(8, '0')}`;
 
+/** What of a workload decides about keys. */
+export interface KeySpace {
+  readonly distribution: Distribution;
+  readonly keys: number;
+  /** Only these, all alike. */
+  readonly chosen?: readonly number[];
+}
+
 /** Picks numbers of keys from 0 up to `keys`, which may grow (`latest`: the newest are the most popular, as in YCSB D). */
 export class KeyChooser {
-  readonly #distribution: Distribution;
+  readonly #space: KeySpace;
   readonly #random: Random;
   readonly #zipf: Zipf | null;
   keys: number;
 
-  constructor(distribution: Distribution, keys: number, random: Random) {
-    this.#distribution = distribution;
+  constructor(space: KeySpace, random: Random) {
+    this.#space = space;
     this.#random = random;
-    this.#zipf = distribution === 'uniform' ? null : new Zipf(keys);
-    this.keys = keys;
+    this.#zipf = space.distribution === 'uniform' ? null : new Zipf(space.keys);
+    this.keys = space.keys;
   }
 
   next(): number {
+    const { chosen, distribution } = this.#space;
+    if (chosen !== undefined) return chosen[this.#random.below(chosen.length)] as number;
     if (this.#zipf === null) return this.#random.below(this.keys);
     const rank = this.#zipf.rank(this.#random.unit());
-    return this.#distribution === 'latest' ? this.keys - 1 - rank : scatter(rank, this.keys);
+    return distribution === 'latest' ? this.keys - 1 - rank : scatter(rank, this.keys);
   }
 }
 

@@ -12,6 +12,8 @@ export interface Workload {
   readonly distribution: Distribution;
   readonly keys: number;
   readonly valueBytes: number;
+  /** Only these numbers of keys, all alike, instead of the distribution. */
+  readonly chosen?: readonly number[];
 }
 
 const keys = 10_000;
