@@ -11,6 +11,7 @@ const arrows = {
   operator: ['protocol', 'manifest'],
   local: ['node', 'coordinator', 'client', 'manifest'],
   cli: ['client', 'local', 'manifest'],
+  'cluster-test': ['protocol', 'transport', 'process', 'node', 'coordinator'],
   sim: ['protocol'],
   bench: ['client', 'protocol', 'transport', 'node'],
   e2e: ['client', 'sim'],

@@ -135,18 +135,13 @@ export class CoordinatorHost {
   }
 
   #take(link: string, peer: Peer, message: Message): void {
-    switch (message.kind) {
-      case 'register':
-      case 'heartbeat':
-      case 'goodbye':
-        if (peer.role !== 'node') return peer.close(`a ${peer.role} may not send ${message.kind}`);
-        this.#options.metrics.heard(message.kind);
-        return this.#handle({ kind: 'node', link, message });
-      case 'askRoutes':
-        return this.#handle({ kind: 'node', link, message });
-      default:
-        return peer.close(`a coordinator takes no ${message.kind}; ask a storage node`);
-    }
+    const { kind } = message;
+    if (kind === 'askRoutes') return this.#handle({ kind: 'node', link, message });
+    if (kind !== 'register' && kind !== 'heartbeat' && kind !== 'goodbye')
+      return peer.close(`a coordinator takes no ${kind}; ask a storage node`);
+    if (peer.role !== 'node') return peer.close(`a ${peer.role} may not send ${kind}`);
+    this.#options.metrics.heard(kind);
+    this.#handle({ kind: 'node', link, message });
   }
 
   #handle(event: CoordinatorEvent): void {

@@ -4,13 +4,9 @@ import { Durations, registerDurations } from '../process/durations.ts';
 import type { PeerMessage } from '../protocol/messages.ts';
 import type { Batch } from '../protocol/persist.ts';
 import type { Reply, Request } from '../protocol/requests.ts';
-import { observeNode } from './gauges.ts';
-import type { NodeHost } from './host.ts';
 
 export interface NodeMetrics {
   readonly registry: Registry;
-  /** Asked at each scrape from now on. */
-  observe(host: NodeHost): void;
   answered(op: Request['op'], reply: Reply, ms: number): void;
   sent(messages: readonly PeerMessage[]): void;
   noticed(name: string): void;
@@ -64,7 +60,6 @@ export function createNodeMetrics({ processFigures }: { processFigures: boolean 
   );
   return {
     registry,
-    observe: (host) => observeNode(registry, host),
     answered(op, reply, ms) {
       const code = reply.kind === 'failed' ? reply.code : 'OK';
       const codes = entryOf(requests, op, () => new Map<string, number>());

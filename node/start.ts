@@ -11,6 +11,7 @@ import { startLinkServer } from '../transport/server.ts';
 import { startNodeAdmin } from './admin.ts';
 import { createClusterProxy } from './cluster-proxy.ts';
 import type { NodeSettings } from './config.ts';
+import { observeNode } from './gauges.ts';
 import { keyValueHandlers } from './grpc.ts';
 import { NodeHost } from './host.ts';
 import { createNodeMetrics } from './metrics.ts';
@@ -143,7 +144,7 @@ async function assemble(
     onFatal,
   });
   host = running;
-  metrics.observe(running);
+  observeNode(metrics.registry, running);
   closers.push(
     () => running.stop(),
     followReadiness(running, grpc),

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { withoutRepeats } from './log.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -25,4 +26,26 @@ test('the glossary lists every event of the logs, and no other', () => {
   const logged = ['protocol', 'transport', 'process', 'node', 'coordinator'].flatMap(eventsIn);
   expect(logged.length).toBeGreaterThan(40);
   expect([...new Set(listed)].sort()).toEqual([...new Set(logged)].sort());
+});
+
+test('a warning that repeats itself is left out for a while, and then counted', () => {
+  let mono = 0;
+  const lines: unknown[] = [];
+  const log = withoutRepeats(
+    (level, event, fields) => lines.push([level, event, fields]),
+    () => mono,
+  );
+  for (let i = 0; i < 5; i++) log('warn', 'link.down', { why: 'a' });
+  log('warn', 'link.down', { why: 'b' });
+  log('info', 'link.up', {});
+  log('info', 'link.up', {});
+  expect(lines).toEqual([
+    ['warn', 'link.down', { why: 'a' }],
+    ['warn', 'link.down', { why: 'b' }],
+    ['info', 'link.up', {}],
+    ['info', 'link.up', {}],
+  ]);
+  mono = 10_000;
+  log('warn', 'link.down', { why: 'a' });
+  expect(lines.at(-1)).toEqual(['warn', 'link.down', { why: 'a', repeats: 4 }]);
 });

@@ -21,5 +21,32 @@ export function createLog({ level, name, role }: LogOptions): Log {
     },
     pino.destination({ fd: 1, sync: true }),
   );
-  return (severity, event, fields) => logger[severity](fields, event);
+  return withoutRepeats((severity, event, fields) => logger[severity](fields, event));
+}
+
+const repeatMs = 10_000;
+/** Different lines that are remembered. */
+const rememberedMax = 256;
+
+/**
+ * A warning or an error that is the same as one in the last ten seconds is left out: what is tried again and again fails
+ * again and again. The next line of its kind says how many were left out.
+ */
+export function withoutRepeats(log: Log, monoMs: () => number = () => performance.now()): Log {
+  const seen = new Map<string, { readonly at: number; repeats: number }>();
+  return (level, event, fields) => {
+    if (level !== 'warn' && level !== 'error') return log(level, event, fields);
+    const line = `${event} ${JSON.stringify(fields)}`;
+    const before = seen.get(line);
+    const now = monoMs();
+    if (before !== undefined && now - before.at < repeatMs) {
+      before.repeats++;
+      return;
+    }
+    seen.delete(line);
+    seen.set(line, { at: now, repeats: 0 });
+    if (seen.size > rememberedMax) seen.delete(seen.keys().next().value as string);
+    const repeats = before?.repeats ?? 0;
+    log(level, event, repeats === 0 ? fields : { ...fields, repeats });
+  };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { openDiskStateStore } from './disk.ts';
-import { stateStoreContract } from './state-store.contract.ts';
+import { stateStoreCases } from './state-store.contract.ts';
 
 const hooks = vi.hoisted(() => ({ beforeLink: async (): Promise<void> => {} }));
 vi.mock('node:fs/promises', async (original) => {
@@ -17,12 +17,12 @@ vi.mock('node:fs/promises', async (original) => {
 
 const folderOf = (): Promise<string> => mkdtemp(join(tmpdir(), 'chain-state-'));
 
-stateStoreContract('the state store on disk', async () => {
-  const folder = await folderOf();
-  return {
-    open: () => openDiskStateStore(folder),
-    clear: () => rm(folder, { recursive: true }),
-  };
+describe('the state store on disk', () => {
+  for (const { name, run } of stateStoreCases)
+    test(name, async () => {
+      const folder = await folderOf();
+      await run({ open: () => openDiskStateStore(folder), clear: () => rm(folder, { recursive: true }) });
+    });
 });
 
 describe('the folder of the state', () => {

@@ -1,7 +1,11 @@
+import { describe, test } from 'vitest';
 import { createMemoryStateStore } from './memory.ts';
-import { stateStoreContract } from './state-store.contract.ts';
+import { stateStoreCases } from './state-store.contract.ts';
 
-stateStoreContract('the state store in memory', async () => {
-  const store = createMemoryStateStore();
-  return { open: async () => store, clear: async () => {} };
+describe('the state store in memory', () => {
+  for (const { name, run } of stateStoreCases)
+    test(name, async () => {
+      const store = createMemoryStateStore();
+      await run({ open: async () => store, clear: async () => {} });
+    });
 });

@@ -180,6 +180,21 @@ describe('three nodes and a coordinator', () => {
     );
   });
 
+  test('a store of another cluster is refused in one sentence', async () => {
+    const other = await TestCluster.make({ nodes: 1, replicationFactor: 1 });
+    await other.startCoordinator('c1');
+    await other.startNode('x');
+    await other.full();
+    await other.kill('x');
+    const refused = new Promise((resolve, reject) => {
+      const data = join(other.folder, 'x');
+      cluster.startNode('x', { init: false, data, onFatal: resolve }).catch(reject);
+    });
+    expect(String(await refused)).toMatch(/belongs to cluster .*, this process to .*/);
+    await cluster.kill('x');
+    await other.end();
+  });
+
   test('a folder without a store is refused unless the node is meant to begin blank', async () => {
     const refused = cluster.startNode('n8', { init: false });
     await expect(refused).rejects.toThrow(/holds no store.*--init/);

@@ -18,6 +18,15 @@ export interface Logged {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
+export interface StartOptions {
+  /** @default true */
+  readonly init?: boolean;
+  /** @default a folder that has its name */
+  readonly data?: string;
+  /** @default fails the test */
+  readonly onFatal?: (error: unknown) => void;
+}
+
 export class TestCluster {
   readonly folder: string;
   readonly logged: Logged[] = [];
@@ -78,7 +87,7 @@ export class TestCluster {
     return running;
   }
 
-  async startNode(name: string, options: { init?: boolean; data?: string } = {}): Promise<RunningNode> {
+  async startNode(name: string, options: StartOptions = {}): Promise<RunningNode> {
     const running = await startNode(
       {
         cluster: parseClusterFile('cluster.json', this.#file),
@@ -94,7 +103,11 @@ export class TestCluster {
         lockWaitMs: 1000,
         leaveMs: 10_000,
       },
-      { log: this.#log(name), onFatal: (error) => this.#fatal(name, error), processFigures: false },
+      {
+        log: this.#log(name),
+        onFatal: options.onFatal ?? ((error) => this.#fatal(name, error)),
+        processFigures: false,
+      },
     );
     this.nodes.set(name, running);
     this.#ports.set(name, running.ports.link);
