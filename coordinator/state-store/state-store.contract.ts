@@ -20,24 +20,24 @@ export interface Case {
 type Body = (store: StateStore, world: StateStoreWorld) => Promise<void>;
 
 const cases: Record<string, Body> = {
-  async 'an object that was never written is absent'(store, world) {
+  async 'an object that was never written is absent'(store) {
     deepEqual(await store.read('lease'), { value: null, tag: null });
     deepEqual(await store.read('state'), { value: null, tag: null });
   },
 
-  async 'what is written is read, with the tag of that writing'(store, world) {
+  async 'what is written is read, with the tag of that writing'(store) {
     const tag = tagOf(await store.write('state', 'one', null));
     deepEqual(await store.read('state'), { value: 'one', tag });
   },
 
-  async 'the objects do not touch each other'(store, world) {
+  async 'the objects do not touch each other'(store) {
     tagOf(await store.write('state', 'a state', null));
     tagOf(await store.write('lease', 'a lease', null));
     equal((await store.read('state')).value, 'a state');
     equal((await store.read('lease')).value, 'a lease');
   },
 
-  async 'a write over the expected content swaps it, each time with a new tag'(store, world) {
+  async 'a write over the expected content swaps it, each time with a new tag'(store) {
     const seen = new Set<string>();
     let tag: string | null = null;
     for (let i = 0; i < 20; i++) {
@@ -48,26 +48,26 @@ const cases: Record<string, Body> = {
     deepEqual(await store.read('lease'), { value: 'content 19', tag });
   },
 
-  async 'a write that expects absence does not replace an object'(store, world) {
+  async 'a write that expects absence does not replace an object'(store) {
     const tag = tagOf(await store.write('state', 'first', null));
     deepEqual(await store.write('state', 'second', null), { kind: 'conflict' });
     deepEqual(await store.read('state'), { value: 'first', tag });
   },
 
-  async 'a write that expects an older content does not replace a newer one'(store, world) {
+  async 'a write that expects an older content does not replace a newer one'(store) {
     const old = tagOf(await store.write('state', 'first', null));
     const tag = tagOf(await store.write('state', 'second', old));
     deepEqual(await store.write('state', 'third', old), { kind: 'conflict' });
     deepEqual(await store.read('state'), { value: 'second', tag });
   },
 
-  async 'a write that expects an object does not make one'(store, world) {
+  async 'a write that expects an object does not make one'(store) {
     const tag = tagOf(await store.write('lease', 'there', null));
     deepEqual(await store.write('state', 'made', tag), { kind: 'conflict' });
     deepEqual(await store.read('state'), { value: null, tag: null });
   },
 
-  async 'the same content written again has another tag'(store, world) {
+  async 'the same content written again has another tag'(store) {
     const first = tagOf(await store.write('state', 'same', null));
     const second = tagOf(await store.write('state', 'same', first));
     notEqual(second, first);
@@ -89,7 +89,7 @@ const cases: Record<string, Body> = {
     let tag: string | null = null;
     for (let round = 0; round < 10; round++) {
       const expected: string | null = tag;
-      const outcomes = await Promise.allSettled(
+      const outcomes: PromiseSettledResult<Written>[] = await Promise.allSettled(
         stores.map((s, i) => s.write('state', `round ${round} writer ${i}`, expected)),
       );
       const won = outcomes.flatMap((o, i) =>
