@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
+// biome-ignore lint/style/noDefaultExport: vitest reads it so
 export default defineConfig({
   test: {
     root: import.meta.dirname,

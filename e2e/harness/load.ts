@@ -10,7 +10,7 @@ export interface LoadOptions {
   readonly rate?: number;
   readonly clients?: number;
   readonly keys?: number;
-  /** Key prefix, so that several loads share keys; by default that of the pod. */
+  /** Begins the keys, so that several loads can share them; by default the pod's name. */
   readonly prefix?: string;
   /** Machine to run on. */
   readonly machine?: string;
@@ -93,17 +93,19 @@ export function mustBeLinearizable(records: readonly HistoryRecord[]): void {
   );
 }
 
+const run = Date.now().toString(36);
+
 function podOf(cluster: Cluster, name: string, options: LoadOptions): object {
-  const {
-    rate = 150,
-    clients = 24,
-    keys = 48,
-    prefix = `${name}/`,
-    machine,
-    node,
-    timeoutMs = 10_000,
-  } = options;
-  const flags = { rate, clients, keys, prefix, timeout: timeoutMs, ...(node !== undefined && { node }) };
+  const { rate = 150, clients = 24, keys = 48, prefix = name, machine, node, timeoutMs = 10_000 } = options;
+  // A cluster that is kept holds the keys of earlier runs, which the checker knows nothing of.
+  const flags = {
+    rate,
+    clients,
+    keys,
+    prefix: `${prefix}/${run}/`,
+    timeout: timeoutMs,
+    ...(node !== undefined && { node }),
+  };
   const endpoints = [
     `${cluster.name}.${cluster.namespace}.svc:7400`,
     `${cluster.name}-nodes.${cluster.namespace}.svc:7400`,

@@ -124,3 +124,15 @@ function report(line: { title: string; ok: boolean; seconds: number; notes: read
   mkdirSync(settings.out, { recursive: true });
   appendFileSync(join(settings.out, 'stories.jsonl'), `${JSON.stringify(line)}\n`);
 }
+
+export const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  const [low = Number.NaN, high = Number.NaN] = [
+    sorted[sorted.length % 2 === 0 ? half - 1 : half],
+    sorted[half],
+  ];
+  return (low + high) / 2;
+}

@@ -8,7 +8,7 @@ import { shared, story } from '../harness/story.ts';
 story('install from zero', { short: true }, async ({ cluster, note, load }) => {
   const began = performance.now();
   await cluster.apply();
-  await cluster.ready(60);
+  await cluster.ready();
   note('ready after', `${((performance.now() - began) / 1000).toFixed(1)} s`);
 
   const columns = await kubectl(['get', '-n', cluster.namespace, 'chaincluster', cluster.name]);
