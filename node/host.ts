@@ -16,6 +16,7 @@ import { type Incarnation, type NodeName, noIncarnation } from '../protocol/word
 import type { Self } from '../transport/connection.ts';
 import type { Log } from '../transport/log.ts';
 import type { Peer, PeerHandler } from '../transport/server.ts';
+import { type Caller, ClientConnection, LinkCaller, Waiting } from './callers.ts';
 import { CoordinatorLinks } from './coordinators.ts';
 import { CopyPace } from './copy-pace.ts';
 import { edgeFault } from './edge.ts';
@@ -36,11 +37,6 @@ export interface NodeHostOptions {
   readonly metrics: NodeMetrics;
   /** The core broke an invariant: nothing goes on after it. */
   readonly onFatal: (error: unknown) => void;
-}
-
-/** Who waits for a reply. */
-export interface Caller {
-  answer(reply: Reply): void;
 }
 
 const tickMs = 25;
@@ -346,43 +342,6 @@ export class NodeHost {
   #die(error: unknown): void {
     this.#halt();
     this.#options.onFatal(error);
-  }
-}
-
-class Waiting {
-  readonly caller: Caller;
-  readonly op: Request['op'];
-  readonly since: number;
-
-  constructor(caller: Caller, op: Request['op'], since: number) {
-    this.caller = caller;
-    this.op = op;
-    this.since = since;
-  }
-}
-
-class ClientConnection {
-  readonly peer: Peer;
-  waiting = 0;
-
-  constructor(peer: Peer) {
-    this.peer = peer;
-  }
-}
-
-class LinkCaller implements Caller {
-  readonly #client: ClientConnection;
-  readonly #id: number;
-
-  constructor(client: ClientConnection, id: number) {
-    this.#client = client;
-    this.#id = id;
-    client.waiting++;
-  }
-
-  answer(reply: Reply): void {
-    this.#client.waiting--;
-    this.#client.peer.send({ kind: 'answer', id: this.#id, reply });
   }
 }
 

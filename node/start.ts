@@ -92,8 +92,10 @@ async function assemble(
   });
   closers.push(() => admin.close());
   // Before anybody may connect: a large store takes its time, and a peer that is turned away tries again and again.
+  // No closure below may hold what was opened: its boot is the whole retained log.
   const opened = await openOrCreate(settings, log);
-  closers.push(() => opened.store.close());
+  const { store } = opened;
+  closers.push(() => store.close());
   const links = await startLinkServer({
     port: settings.ports.link,
     host: listen,
@@ -136,7 +138,7 @@ async function assemble(
       lockProof: opened.lockProof,
     },
     cluster,
-    store: opened.store,
+    store,
     boot: opened.boot,
     clock: systemClock,
     log,

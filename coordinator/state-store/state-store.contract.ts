@@ -106,7 +106,7 @@ const cases: Record<string, Body> = {
     for (const s of stores.slice(1)) await s.close();
   },
 
-  async 'a large state of many chains is kept as it is'(store, world) {
+  async 'a large state of many chains is kept as it is'(store) {
     const chains = Array.from({ length: 4096 }, (_, slot) => ({
       slot,
       members: ['a', 'b', 'c'],
