@@ -1,6 +1,6 @@
 /** `completion`: scripts that ask `chainctl __complete` what may come next, so that they never grow old. */
 import type { Command } from 'commander';
-import type { Context } from './program.ts';
+import type { Context } from './context.ts';
 
 export async function completion({ world }: Context, shell: string): Promise<void> {
   world.stdout.write(scripts[shell as keyof typeof scripts]);

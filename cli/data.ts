@@ -2,9 +2,9 @@
 import type { ReadLevel, ReadResult, WriteOptions } from '../client/index.ts';
 import { type ConditionFlags, conditionsOf, type KeyFlags, keyOf, readValue, showKey } from './arguments.ts';
 import { withClient } from './connection.ts';
+import type { Context } from './context.ts';
 import { CommandFailed, exitCodes, UsageError } from './exit.ts';
 import { print } from './output.ts';
-import type { Context } from './program.ts';
 import { wholeNumberOf } from './settings.ts';
 
 interface GetFlags extends KeyFlags {

@@ -1,8 +1,8 @@
 /** `drain` and `undrain`. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DrainProgress, drainNode } from '../client/cluster.ts';
+import type { Context } from './context.ts';
 import { print } from './output.ts';
-import type { Context } from './program.ts';
 
 const lookMs = 250;
 

@@ -4,9 +4,9 @@ import { startInBackground, stopInBackground } from '../local/background.ts';
 import { readRunner } from '../local/folder.ts';
 import { runInForeground } from '../local/foreground.ts';
 import { isAlive } from '../local/process-identity.ts';
+import type { Context } from './context.ts';
 import { CommandFailed, exitCodes } from './exit.ts';
 import { print, tableOf } from './output.ts';
-import type { Context } from './program.ts';
 import { readAdmin } from './replicas.ts';
 
 export async function up({ flags, world }: Context): Promise<void> {

@@ -2,19 +2,11 @@
  * The tree of commands: names, arguments, flags and help. What a command does is in a file of its own, loaded when it runs,
  * so that each command starts as fast as it can.
  */
-import { Argument, Command, Option, type OptionValues } from 'commander';
+import { Argument, Command, Option } from 'commander';
+import type { Context } from './context.ts';
 import { formats } from './output.ts';
-import { type GlobalFlags, type Settings, settingsOf } from './settings.ts';
+import { type GlobalFlags, settingsOf } from './settings.ts';
 import type { World } from './world.ts';
-
-export interface Context {
-  readonly world: World;
-  readonly settings: Settings;
-  /** The flags of the command. */
-  readonly flags: OptionValues;
-  /** The tree that this command is in. */
-  readonly program: Command;
-}
 
 type Action = (context: Context, ...args: string[]) => Promise<void>;
 

@@ -1,9 +1,9 @@
 /** `recover`: the last resort when the coordinators lost their state. */
 import { createInterface } from 'node:readline/promises';
 import { readRunner } from '../local/folder.ts';
+import type { Context } from './context.ts';
 import { CommandFailed, exitCodes, UsageError } from './exit.ts';
 import { print } from './output.ts';
-import type { Context } from './program.ts';
 
 interface Answer {
   readonly ok: boolean;

@@ -1,7 +1,7 @@
 /** `status`: nodes, who leads, and what the cluster waits for. */
 import { type ClusterStatus, clusterStatus } from '../client/cluster.ts';
+import type { Context } from './context.ts';
 import { print, tableOf } from './output.ts';
-import type { Context } from './program.ts';
 import { readAdmin } from './replicas.ts';
 import type { Settings } from './settings.ts';
 import { summaryOf } from './topology.ts';

@@ -1,8 +1,8 @@
 /** `topology`: every chain with its members in order and how far each is. */
 import { type ClusterStatus, clusterStatus } from '../client/cluster.ts';
+import type { Context } from './context.ts';
 import { UsageError } from './exit.ts';
 import { print, tableOf } from './output.ts';
-import type { Context } from './program.ts';
 import { type ReplicaState, readReplicas } from './replicas.ts';
 import { type Settings, wholeNumberOf } from './settings.ts';
 

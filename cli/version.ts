@@ -1,8 +1,8 @@
 /** `version`. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Context } from './context.ts';
 import { print } from './output.ts';
-import type { Context } from './program.ts';
 
 export async function version({ settings, world }: Context): Promise<void> {
   const file = join(import.meta.dirname, '..', 'package.json');

@@ -5,7 +5,7 @@ import type { ChainCluster } from '../manifest/types.ts';
 import { Child } from './child.ts';
 import { DataFolder } from './folder.ts';
 import { checkPorts } from './free-ports.ts';
-import { argumentsOf, configOf, type Layout, localHost, portProblem } from './layout.ts';
+import { argumentsOf, configOf, type Layout, localHost } from './layout.ts';
 import { LocalError } from './local-error.ts';
 import { identityOf, isAlive } from './process-identity.ts';
 import type { Reporter } from './report.ts';
@@ -42,8 +42,6 @@ const stopMsMax = 15_000;
  */
 export async function startCluster(options: StartOptions): Promise<LocalCluster> {
   const { layout, report } = options;
-  const problem = portProblem(layout);
-  if (problem !== null) throw new LocalError(problem);
   const folder = await DataFolder.take(layout);
   const running = new Running(options, folder);
   try {

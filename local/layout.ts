@@ -38,7 +38,6 @@ export interface Ports {
 
 /** Each process has this many ports, of which some are spare. */
 const portsOfProcess = 10;
-const highestPort = 65_535;
 /** Local processes talk to nobody else. */
 export const localHost = '127.0.0.1';
 
@@ -73,14 +72,6 @@ export function layOut(cluster: ChainCluster, manifest: string, workingFolder: s
 }
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1);
-
-/** Why these ports cannot be, or null. */
-export function portProblem({ nodes, coordinators }: Layout): string | null {
-  const last = [...nodes, ...coordinators].at(-1);
-  if (last === undefined || last.ports.admin <= highestPort) return null;
-  const count = nodes.length + coordinators.length;
-  return `${count} processes with ${portsOfProcess} ports each do not fit between spec.local.basePort and port ${highestPort}; choose a lower basePort`;
-}
 
 /** The configuration file of the processes, as JSON. */
 export function configOf(cluster: ChainCluster, layout: Layout, clusterId: string): string {
