@@ -30,6 +30,7 @@ export interface Spread {
 /** ms */
 export interface Percentiles {
   readonly p50: number;
+  readonly p95: number;
   readonly p99: number;
   readonly p999: number;
   readonly max: number;
@@ -60,7 +61,7 @@ export function percentiles(encoded: readonly string[]): Percentiles | null {
   const h = decodeHistograms(encoded);
   if (h.totalCount === 0) return null;
   const ms = (percentile: number): number => h.getValueAtPercentile(percentile) / 1000;
-  return { p50: ms(50), p99: ms(99), p999: ms(99.9), max: h.maxValue / 1000 };
+  return { p50: ms(50), p95: ms(95), p99: ms(99), p999: ms(99.9), max: h.maxValue / 1000 };
 }
 
 export function spread(values: readonly number[]): Spread {

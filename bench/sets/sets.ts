@@ -5,6 +5,8 @@ import { compare } from './compare.ts';
 import { failover } from './failover.ts';
 import { limits } from './limits.ts';
 import { against, full, quick, ycsbSet } from './own.ts';
+import { papers } from './papers.ts';
+import { scale } from './scale.ts';
 
 /** Seconds. */
 export interface Defaults {
@@ -53,6 +55,18 @@ export const sets: Readonly<Record<string, MeasuringSet>> = {
     argument: '',
     defaults: { runs: 3, seconds: 25, warmup: 1 },
     run: failover,
+  },
+  scale: {
+    what: 'longer chains, more keys, more slots; plans for 1,000 nodes',
+    argument: '',
+    defaults: { runs: 3, seconds: 3, warmup: 1 },
+    run: scale,
+  },
+  papers: {
+    what: 'the experiments of the papers on chain replication and CRAQ',
+    argument: '',
+    defaults: { runs: 3, seconds: 2, warmup: 0.5 },
+    run: papers,
   },
   ycsb: {
     what: 'one of YCSB’s workloads',
