@@ -11,7 +11,7 @@ import type { Effects, NodeConfig, NodeEvent } from '../protocol/node/contract.t
 import { NodeCore } from '../protocol/node/node.ts';
 import type { Boot } from '../protocol/persist.ts';
 import { failure } from '../protocol/replies.ts';
-import type { Reply, Request, Routes } from '../protocol/requests.ts';
+import type { Request, Routes } from '../protocol/requests.ts';
 import { type Incarnation, type NodeName, noIncarnation } from '../protocol/words.ts';
 import type { Self } from '../transport/connection.ts';
 import type { Log } from '../transport/log.ts';
