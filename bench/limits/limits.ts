@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { get, put } from '../workload/workloads.ts';
 import { type DiskLimit, syncLoop } from './disk.ts';
 import { type LinkLimit, measureLinks, measureRoundTrip, type RoundTrip } from './loopback.ts';
 import { measureStore, type StoreLimits } from './store-limit.ts';
@@ -29,7 +30,7 @@ export async function measureLimits(
   say('loopback: round trips between two processes');
   const roundTrip = await measureRoundTrip(ms);
   say('links: this store’s client against a node that does nothing');
-  const links = await measureLinks([1, 32, 128, 512], ms);
+  const links = await measureLinks([get, put], [1, 32, 128, 512], ms);
   say('LevelDB: one node’s store without a network');
   const store = await measureStore(folder, [1, 8, 32, 128], ms);
   return { disk, roundTrip, links, store };

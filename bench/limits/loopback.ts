@@ -8,7 +8,7 @@ import type { Run } from '../load/run.ts';
 import { newHistogram, record } from '../measure/histogram.ts';
 import { measure } from '../measure/measure.ts';
 import { summarize } from '../measure/statistics.ts';
-import { get, put, type Workload } from '../workload/workloads.ts';
+import { get, type Workload } from '../workload/workloads.ts';
 
 export interface RoundTrip {
   /** ms */
@@ -74,11 +74,15 @@ export interface LinkLimit {
 }
 
 /** Links, codec and load generator with nothing behind them: no store can be faster than this with this client. */
-export async function measureLinks(concurrencies: readonly number[], ms: number): Promise<LinkLimit[]> {
+export async function measureLinks(
+  workloads: readonly Workload[],
+  concurrencies: readonly number[],
+  ms: number,
+): Promise<LinkLimit[]> {
   const child = fork(join(import.meta.dirname, 'echo-node.ts'), [String(get.keys), String(get.valueBytes)]);
   const generator = await LinkGenerator.open([`127.0.0.1:${await portOf(child)}`]);
   const limits: LinkLimit[] = [];
-  for (const workload of [get, put])
+  for (const workload of workloads)
     for (const concurrency of concurrencies) {
       const run: Run = { ...plain, workload, concurrency, windowMs: ms };
       const sample = await measure({ pids: [child.pid as number] }, generator, run);

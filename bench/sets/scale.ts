@@ -5,7 +5,7 @@ import { measure } from '../measure/measure.ts';
 import { cpuSecondsOf, residentBytesOf } from '../measure/processes.ts';
 import { median, type Summary, summarize } from '../measure/statistics.ts';
 import type { Chart } from '../report/chart.ts';
-import { cellText, figure, percent } from '../report/format.ts';
+import { cellText, figure, percent, times } from '../report/format.ts';
 import type { Judged, Section } from '../report/report.ts';
 import { measurePlanner } from '../scale/planner.ts';
 import { get, put, type Workload } from '../workload/workloads.ts';
@@ -21,6 +21,8 @@ const fallWithKeysMax = 0.2;
 const fallWithSlotsMax = 0.05;
 const idleCoresMax = 0.02;
 const planMsMax = 1000;
+/** A new node's share is random: with a few thousand slots it strays by some percent. */
+const movesMax = 1.25;
 
 export async function scale(bench: Bench): Promise<Findings> {
   const parts = [await byLength(bench), await byKeys(bench), await bySlots(bench), planner()];
@@ -168,15 +170,20 @@ async function bySlots(bench: Bench): Promise<Part> {
 
 function planner(): Part {
   const costs = measurePlanner(1000, 10_000);
+  const slowest = Math.max(...costs.map((cost) => cost.targetsMs + cost.planMs));
+  const surplus = Math.max(...costs.map((cost) => cost.moves / Math.max(1, cost.fewest)));
   return {
     section: {
       title: 'Planning for 1,000 nodes and 10,000 slots',
       text: [
-        'Chains of three over three zones. Moves: replicas that the plan wants made; fewest: what no plan could do without.',
+        'Chains of three over three zones. Targets: choosing the nodes of every slot, when the nodes have changed. Plan: deciding what changes next. Moves: replicas that must be made; fewest: what no placement could do without (a node more: its fair share).',
       ],
       table: {
-        head: ['', 'ms', 'moves', 'fewest'],
-        rows: costs.map((cost) => [cost.what, ...[cost.ms, cost.moves, cost.fewest].map(figure)]),
+        head: ['', 'targets ms', 'plan ms', 'moves', 'fewest'],
+        rows: costs.map((cost) => [
+          cost.what,
+          ...[cost.targetsMs, cost.planMs, cost.moves, cost.fewest].map(figure),
+        ]),
       },
       charts: [],
     },
@@ -184,8 +191,14 @@ function planner(): Part {
       {
         what: 'a plan for 1,000 nodes and 10,000 slots',
         wanted: `≤ ${figure(planMsMax)} ms`,
-        got: `${figure(Math.max(...costs.map((cost) => cost.ms)))} ms`,
-        holds: costs.every((cost) => cost.ms <= planMsMax),
+        got: `${figure(slowest)} ms`,
+        holds: slowest <= planMsMax,
+      },
+      {
+        what: 'replicas that move when a node comes or goes, against the fewest',
+        wanted: `≤ ${times(movesMax)}`,
+        got: times(surplus),
+        holds: surplus <= movesMax,
       },
     ],
   };

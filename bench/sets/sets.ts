@@ -1,6 +1,8 @@
 /** The sets of measurements by name. */
 import { ycsb } from '../workload/workloads.ts';
 import type { Bench, Findings } from './bench.ts';
+import { beside } from './beside.ts';
+import { check } from './check.ts';
 import { compare } from './compare.ts';
 import { failover } from './failover.ts';
 import { limits } from './limits.ts';
@@ -67,6 +69,18 @@ export const sets: Readonly<Record<string, MeasuringSet>> = {
     argument: '',
     defaults: { runs: 3, seconds: 2, warmup: 0.5 },
     run: papers,
+  },
+  beside: {
+    what: 'small requests while large values are written',
+    argument: '',
+    defaults: { runs: 3, seconds: 3, warmup: 1 },
+    run: beside,
+  },
+  check: {
+    what: 'fails when this store is slow for the machine it runs on; under a minute',
+    argument: '',
+    defaults: { runs: 3, seconds: 2, warmup: 0.5 },
+    run: check,
   },
   ycsb: {
     what: 'one of YCSB’s workloads',
