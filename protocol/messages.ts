@@ -330,6 +330,31 @@ export interface Answer {
   readonly reply: Reply;
 }
 
+/**
+ * Asks a member for the committed values of a slot in key order, one page: for exports and for looking at data. Answered by
+ * `listed`, or by `answer` with a failure.
+ */
+export interface List {
+  readonly kind: 'list';
+  readonly id: number;
+  readonly slot: Slot;
+  /** Only keys above it; null = from the first. */
+  readonly after: Key | null;
+  /** A page ends with the value that reaches it; the node may end it earlier. */
+  readonly maxBytes: number;
+}
+
+/** Values that this one member had committed and applied: at least up to `at`. Pages are no snapshot of a slot. */
+export interface Listed {
+  readonly kind: 'listed';
+  readonly id: number;
+  /** Encoded entries (readEntry), in key order. */
+  readonly values: readonly Uint8Array[];
+  /** Last key of the page; null = nothing follows. */
+  readonly next: Key | null;
+  readonly at: Position;
+}
+
 /** First message on every link, both ways. */
 export interface Hello {
   readonly kind: 'hello';
@@ -342,6 +367,15 @@ export interface Hello {
   readonly incarnation: Incarnation;
 }
 
-export type Message = PeerMessage | ToCoordinator | FromCoordinator | Ask | Answer | RoutesMessage | Hello;
+export type Message =
+  | PeerMessage
+  | ToCoordinator
+  | FromCoordinator
+  | Ask
+  | Answer
+  | List
+  | Listed
+  | RoutesMessage
+  | Hello;
 
 export const protocolVersion = 1;

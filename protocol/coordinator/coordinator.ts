@@ -1,6 +1,6 @@
 /** The core of a coordinator: elects itself, hears nodes, decides, saves, publishes. See contract.ts. */
-import { type Candidate, placeSlot } from '../planner/placement.ts';
-import { type PlannerNode, plan } from '../planner/planner.ts';
+import { Placement } from '../planner/placement.ts';
+import { type PlannerNode, plan, targetsOf } from '../planner/planner.ts';
 import {
   type ChainVersion,
   type Epoch,
@@ -224,12 +224,19 @@ function followPlan(s: CoordinatorState): void {
     joiner: c.joiner?.node ?? null,
     stable: stable(s, c),
   }));
-  const p = plan(nodes, chains, {
-    replicationFactor: s.desired.replicationFactor,
-    concurrentMoves: s.desired.concurrentMoves,
-  });
-  s.targets = p.targets;
-  for (const change of p.changes) applyChange(s, change);
+  const wish = { replicationFactor: s.desired.replicationFactor, concurrentMoves: s.desired.concurrentMoves };
+  // Placement is dear with many nodes, and changes only with them.
+  const eligible = nodes.filter((n) => n.eligible).map((n) => [n.node, n.zone, n.host, n.weight]);
+  const key = JSON.stringify([eligible, wish.replicationFactor, chains.length]);
+  if (key !== s.targetsKey) {
+    s.targetsKey = key;
+    s.targets = targetsOf(
+      nodes,
+      chains.map((c) => c.slot),
+      wish,
+    );
+  }
+  for (const change of plan(nodes, chains, wish, s.targets)) applyChange(s, change);
 }
 
 /** The allowed lease goes down only one old lease after the lower value was in force (R14). */
@@ -299,16 +306,11 @@ function beginCluster(s: CoordinatorState): void {
     };
   });
   nodes.sort((a, b) => (a.node < b.node ? -1 : 1));
-  const candidates: Candidate[] = nodes.map((n) => ({
-    node: n.node,
-    zone: n.place.zone,
-    host: n.place.host,
-    weight: n.place.weight,
-  }));
+  const placement = new Placement(nodes.map((n) => ({ ...n.place, node: n.node })));
   const chains: SavedChain[] = [];
   const load = new Map<NodeName, number>();
   for (let slot = 0; slot < s.desired.slots; slot++) {
-    const members = spread(placeSlot(slot as Slot, candidates, s.desired.replicationFactor), load);
+    const members = spread(placement.of(slot as Slot, s.desired.replicationFactor), load);
     chains.push({
       slot: slot as Slot,
       version: 1 as ChainVersion,
@@ -426,6 +428,7 @@ function createState(config: CoordinatorConfig, now: Now): CoordinatorState {
     tickAt: now.mono,
     orphans: new Map(),
     targets: new Map(),
+    targetsKey: '',
     waitingFor: '',
     effects: emptyEffects(),
     pendingCommands: [],

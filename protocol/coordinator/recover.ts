@@ -140,21 +140,40 @@ function recoverChain(
 export function overrideChain(s: CoordinatorState, slot: Slot, node: NodeName): CommandResult {
   const c = s.work?.chains[slot];
   const n = s.work?.nodes.find((x) => x.node === node);
-  const holders = [...s.heard].filter(([, h]) => (h.reports.get(slot)?.end.seq ?? 0) > 0).map(([name]) => name);
+  const holders = [...s.heard]
+    .filter(([, h]) => (h.reports.get(slot)?.end.seq ?? 0) > 0)
+    .map(([name]) => name);
   const holds = c?.members.some((m) => m.node === node) === true || holders.includes(node);
   if (c === undefined || n === undefined || !holds)
-    return { ok: false, message: `${node} holds nothing of slot ${slot}; nodes that do: ${holders.join(', ') || 'none that is heard'}` };
+    return {
+      ok: false,
+      message: `${node} holds nothing of slot ${slot}; nodes that do: ${holders.join(', ') || 'none that is heard'}`,
+    };
   const version = (c.version + 1) as ChainVersion;
-  const out = c.members.filter((x) => x.incarnation !== n.incarnation).map(({ node: name, incarnation: i }) => ({ node: name, incarnation: i }));
+  const out = c.members
+    .filter((x) => x.incarnation !== n.incarnation)
+    .map(({ node: name, incarnation: i }) => ({ node: name, incarnation: i }));
   changeChain(s, {
     slot,
     version,
-    members: [{ node, store: n.store, incarnation: n.incarnation, address: n.place.address, since: version, whole: true }],
+    members: [
+      {
+        node,
+        store: n.store,
+        incarnation: n.incarnation,
+        address: n.place.address,
+        since: version,
+        whole: true,
+      },
+    ],
     joiner: null,
     excluded: [...c.excluded, ...out],
     handedOut: false,
     reason: `an operator ordered ${node} to carry the chain alone`,
   });
   notice(s, 'error', 'chain.overridden', { slot, node, version, from: c.members.map((x) => x.node) });
-  return { ok: true, message: `slot ${slot} goes on with ${node} alone; acknowledged writes that only others had are lost` };
+  return {
+    ok: true,
+    message: `slot ${slot} goes on with ${node} alone; acknowledged writes that only others had are lost`,
+  };
 }

@@ -1,5 +1,6 @@
 /** What a coordinator saves, and what it knows beside that. */
 import type { Place, Register, ReplicaReport } from '../messages.ts';
+import type { Targets } from '../planner/planner.ts';
 import type {
   Assignment,
   ChainVersion,
@@ -168,7 +169,9 @@ export interface CoordinatorState {
       readonly lost: ReadonlySet<Slot>;
     }
   >;
-  targets: ReadonlyMap<Slot, readonly NodeName[]>;
+  targets: Targets;
+  /** What the targets were computed from. */
+  targetsKey: string;
   waitingFor: string;
   effects: CoordinatorEffects;
   pendingCommands: { readonly tag: number; readonly message: string; readonly revision: number }[];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type NodeName, nodeName, type Slot, slot } from '../words.ts';
-import { type Candidate, placeSlot } from './placement.ts';
-import { type PlannerChain, type PlannerNode, plan } from './planner.ts';
+import { type Candidate, Placement } from './placement.ts';
+import { type PlannerChain, type PlannerNode, plan as planWith, targetsOf } from './planner.ts';
 
 const names = (n: number): NodeName[] => Array.from({ length: n }, (_, i) => nodeName(`n${i}`));
 const candidate = (node: NodeName, zone = '', weight = 1): Candidate => ({ node, zone, host: node, weight });
@@ -13,6 +13,19 @@ const node = (name: NodeName, more: Partial<PlannerNode> = {}): PlannerNode => (
   ...more,
 });
 const wish = { replicationFactor: 3, concurrentMoves: 2 };
+const placeSlot = (s: Slot, candidates: readonly Candidate[], length: number) =>
+  new Placement(candidates).of(s, length);
+const plan = (nodes: readonly PlannerNode[], chains: readonly PlannerChain[], w: typeof wish) =>
+  planWith(
+    nodes,
+    chains,
+    w,
+    targetsOf(
+      nodes,
+      chains.map((c) => c.slot),
+      w,
+    ),
+  );
 const slots = Array.from({ length: 256 }, (_, i) => slot(i));
 
 describe('placement', () => {
@@ -65,7 +78,7 @@ describe('plan', () => {
 
   test('the shortest chains are repaired first, so many at once and not more', () => {
     const chains = [chain(slot(0), ['n0', 'n1']), chain(slot(1), ['n0']), chain(slot(2), ['n1', 'n2'])];
-    const { changes } = plan(
+    const changes = plan(
       names(3).map((n) => node(n)),
       chains,
       wish,
@@ -83,35 +96,35 @@ describe('plan', () => {
         names(3).map((n) => node(n)),
         [chain(slot(0), ['n0'], { stable: false })],
         wish,
-      ).changes,
+      ),
     ).toEqual([]);
   });
 
   test('a drained node is replaced first and goes after', () => {
     const nodes = names(4).map((n) => node(n, n === 'n0' ? { eligible: false } : {}));
-    const first = plan(nodes, [chain(slot(0), ['n0', 'n1', 'n2'])], wish).changes;
+    const first = plan(nodes, [chain(slot(0), ['n0', 'n1', 'n2'])], wish);
     expect(first).toMatchObject([{ kind: 'join', node: 'n3' }]);
-    const second = plan(nodes, [chain(slot(0), ['n0', 'n1', 'n2', 'n3'])], wish).changes;
+    const second = plan(nodes, [chain(slot(0), ['n0', 'n1', 'n2', 'n3'])], wish);
     expect(second).toMatchObject([{ kind: 'remove', node: 'n0' }]);
   });
 
   test('a joiner that cannot reach the tail is not chosen', () => {
     const nodes = names(3).map((n) => node(n, n === 'n2' ? { unreachable: new Set([nodeName('n1')]) } : {}));
-    expect(plan(nodes, [chain(slot(0), ['n0', 'n1'])], wish).changes).toEqual([]);
+    expect(plan(nodes, [chain(slot(0), ['n0', 'n1'])], wish)).toEqual([]);
   });
 
   test('heads and tails become even, step by step, and then it rests', () => {
     const nodes = names(3).map((n) => node(n));
     let chains = slots.slice(0, 30).map((s) => chain(s, ['n0', 'n1', 'n2']));
     for (let step = 0; step < 200; step++) {
-      const change = plan(nodes, chains, wish).changes[0];
+      const change = plan(nodes, chains, wish)[0];
       if (change === undefined) break;
       expect(change.kind).toBe('reorder');
       chains = chains.map((c) =>
         change.kind === 'reorder' && c.slot === change.slot ? { ...c, members: change.members } : c,
       );
     }
-    expect(plan(nodes, chains, wish).changes).toEqual([]);
+    expect(plan(nodes, chains, wish)).toEqual([]);
     for (const n of names(3)) {
       expect(chains.filter((c) => c.members[0] === n)).toHaveLength(10);
       expect(chains.filter((c) => c.members[2] === n)).toHaveLength(10);

@@ -3,7 +3,7 @@
  * balance; only so many slots change at once; the same input gives the same plan.
  */
 import type { NodeName, Slot } from '../words.ts';
-import { type Candidate, placeSlot } from './placement.ts';
+import { type Candidate, Placement } from './placement.ts';
 
 export interface PlannerNode extends Candidate {
   /** May take new replicas: healthy, not flapping, not leaving. */
@@ -38,21 +38,23 @@ export type Change =
       readonly reason: string;
     };
 
-export interface Plan {
-  readonly changes: readonly Change[];
-  /** The nodes that should hold each slot, by slot; what `admitted` compares with. */
-  readonly targets: ReadonlyMap<Slot, readonly NodeName[]>;
+/** The nodes that should hold each slot. */
+export type Targets = ReadonlyMap<Slot, readonly NodeName[]>;
+
+/** Depends on the eligible nodes and the wish alone: a caller may keep it while those stay the same. */
+export function targetsOf(nodes: readonly PlannerNode[], slots: readonly Slot[], wish: PlannerWish): Targets {
+  const placement = new Placement(nodes.filter((n) => n.eligible));
+  return new Map(slots.map((slot) => [slot, placement.of(slot, wish.replicationFactor)]));
 }
 
 export function plan(
   nodes: readonly PlannerNode[],
   chains: readonly PlannerChain[],
   wish: PlannerWish,
-): Plan {
+  targets: Targets,
+): readonly Change[] {
   const eligible = nodes.filter((n) => n.eligible);
   const byName = new Map(nodes.map((n) => [n.node, n]));
-  const targets = new Map<Slot, NodeName[]>();
-  for (const c of chains) targets.set(c.slot, placeSlot(c.slot, eligible, wish.replicationFactor));
   const changes: Change[] = [];
   let room = wish.concurrentMoves - chains.filter((c) => c.joiner !== null).length;
 
@@ -61,7 +63,7 @@ export function plan(
     .filter((c) => c.stable && c.joiner === null)
     .sort((a, b) => a.members.length - b.members.length || a.slot - b.slot);
   for (const c of waiting) {
-    const target = targets.get(c.slot) as NodeName[];
+    const target = targets.get(c.slot) ?? [];
     const surplus = pickSurplus(c, target, wish.replicationFactor);
     if (surplus !== null) {
       changes.push({
@@ -84,7 +86,7 @@ export function plan(
     );
     if (balanced !== null) changes.push(balanced);
   }
-  return { changes, targets };
+  return changes;
 }
 
 function joinReason(c: PlannerChain, joiner: NodeName, wish: PlannerWish): string {

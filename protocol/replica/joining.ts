@@ -4,12 +4,13 @@
  * the answer; entries of keys that are not copied yet are only logged, because a later chunk holds their effect.
  */
 import { type Entry, readEntry, storesValue } from '../entry.ts';
+import { invariant } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { CopyChunk, CopyRequest } from '../messages.ts';
 import type { Scanned } from '../persist.ts';
 import type { Incarnation, Key, NodeName, Seq } from '../words.ts';
-import { decodeDedupe, encodeDedupe } from './dedupe.ts';
-import { type Item, positionAt } from './log.ts';
+import { decodeDedupe, encodeDedupe, remember } from './dedupe.ts';
+import { type Item, itemAt, positionAt } from './log.ts';
 import { type Context, type Fetch, predecessor, type Replica, sender } from './state.ts';
 
 /** Asks for the next chunk; asked again with the beacon when no answer came. */
@@ -130,6 +131,12 @@ export function onCopyChunk(
   if (m.dedupe !== null) {
     r.dedupe = decodeDedupe(m.dedupe);
     r.copiedDedupe = m.dedupe;
+    // What was committed here since the table was made is in memory still: it is younger than the table.
+    for (let seq = m.at.seq + 1; seq <= r.commit; seq++) {
+      const item = itemAt(r.log, seq as Seq);
+      invariant(item !== undefined, 'entries above the last question are in memory', { slot: r.slot, seq });
+      remember(r.dedupe, item.entry, ctx.timings.dedupeHorizonMs);
+    }
   }
   ctx.notice('info', 'join.copied', { slot: r.slot, from, at: m.at });
   ctx.touch(r);

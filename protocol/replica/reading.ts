@@ -57,7 +57,12 @@ function boundedAsksTail(r: Replica, ctx: Context, tag: number, q: ReadRequest, 
 function readStrong(r: Replica, ctx: Context, tag: number, q: ReadRequest, until: MonoMs): void {
   // A session read ahead of this replica comes here too, and a tail may not answer yet (4.6).
   if (!canRead(r))
-    return ctx.reply(tag, failure('NOT_READY', `${ctx.name} may not answer this yet; ask another member`, { route: r.assignment }));
+    return ctx.reply(
+      tag,
+      failure('NOT_READY', `${ctx.name} may not answer this yet; ask another member`, {
+        route: r.assignment,
+      }),
+    );
   if (!ctx.leaseCovers(r)) return askAll(r, ctx, { kind: 'read', tag, request: q, until });
   const newest = r.log.newest.get(q.key);
   const dirty = newest !== undefined && newest.entry.seq > r.commit;
@@ -273,6 +278,7 @@ function finish(r: Replica, ctx: Context, p: Pending, mark: Seq, proof: 'lease' 
 
 /** Asks again what got no answer, and gives up what has no time left. Called with every tick. */
 export function tickRounds(r: Replica, ctx: Context): void {
+  if (ctx.leaseCovers(r)) answerByLease(r, ctx);
   for (const round of [r.query, r.barrier]) {
     if (round.asked === 0) continue;
     const old = ctx.mono - round.askedAt >= 2 * ctx.timings.beaconMs;
@@ -288,6 +294,17 @@ export function tickRounds(r: Replica, ctx: Context): void {
       // A tail that does not answer is a case for the barrier's wider question only when the lease is gone.
       beginQuery(r, ctx);
     }
+  }
+}
+
+/** The lease is back while a barrier still waits, for a dead member perhaps: what waits begins anew under the lease. */
+function answerByLease(r: Replica, ctx: Context): void {
+  const pending = [...r.barrier.waiting, ...r.barrier.next];
+  if (pending.length === 0) return;
+  resetRound(r.barrier);
+  for (const p of pending) {
+    if (p.kind === 'read') readStrong(r, ctx, p.tag, p.request, p.until);
+    else finish(r, ctx, p, r.commit, 'lease');
   }
 }
 
