@@ -255,7 +255,7 @@ describe('a gRPC server', () => {
       revision: 2,
       slots: 64,
       chains: [assignment],
-      time: 9,
+      times: [{ slot: 1, time: 9 }],
     } as never;
     const server = await serve({
       cluster: {

@@ -168,7 +168,9 @@ export class Outbox {
   #schedule(): void {
     if (this.#scheduled || this.#writing > 0 || this.#closed) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    // After the callback that is running and everything that it resolved, before the event loop goes on: a turn's
+    // messages are together then, and none waits for another round of polling.
+    process.nextTick(() => {
       this.#scheduled = false;
       if (!this.#closed && this.#writing === 0 && this.#hasMore()) this.#writeNext();
     });

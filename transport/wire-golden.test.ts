@@ -292,6 +292,16 @@ const golden: readonly [name: string, message: unknown, hex: string][] = [
       '6e313a3730303022160a026e311105002000000000001a076e313a37303030280132' +
       '0b0801110068e5cf8b010000',
   ],
+  [
+    'list',
+    { kind: 'list', id: 300, slot: 9, after: 'k\xff', maxBytes: 65_536 },
+    '0905002000000000001210e2010d08ac0210091a026bff20808004',
+  ],
+  [
+    'listed',
+    { kind: 'listed', id: 300, values: [bytes('aa'), bytes('bbcc')], next: 'k', at },
+    '0905002000000000001217ea011408ac021201aa1202bbcc1a016b2205080310ac02',
+  ],
 ];
 
 const encode = (message: Message): string => {

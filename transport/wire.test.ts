@@ -209,6 +209,8 @@ const kinds: { [K in Message['kind']]: fc.Arbitrary<Omit<Plain<Extract<Message, 
   }),
   goodbye: fc.record({ incarnation: counter }),
   askRoutes: fc.record({}),
+  list: fc.record({ id: counter, slot, after: orNull(key), maxBytes: slot }),
+  listed: fc.record({ id: counter, values: list(bytes), next: orNull(key), at: position }),
   registered: fc.record({ clusterId: text, epoch: counter, incarnation: counter, slots: slot }),
   set: fc.record({
     clusterId: text,

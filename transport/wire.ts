@@ -34,6 +34,7 @@ import {
   registered,
   routesMessage,
 } from './wire-cluster.ts';
+import { list, listed } from './wire-list.ts';
 import { messagesTag } from './wire-parts.ts';
 import { readReply, readRequest, writeReply, writeRequest } from './wire-requests.ts';
 
@@ -93,6 +94,8 @@ const kindNumbers = {
   set: 25,
   refused: 26,
   routes: 27,
+  list: 28,
+  listed: 29,
 } as const satisfies Record<Message['kind'], number>;
 
 type ByHand = 'ask' | 'answer' | 'pass' | 'passed' | 'append' | 'commit';
@@ -120,6 +123,8 @@ const tables: { readonly [K in ByTable]: Codec<Extract<Message, { kind: K }>> } 
   set: assignmentSet,
   refused,
   routes: routesMessage,
+  list,
+  listed,
 };
 
 const tableOfNumber = new Map<number, Codec<Message>>(
