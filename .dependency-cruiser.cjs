@@ -14,7 +14,7 @@ const arrows = {
   'cluster-test': ['protocol', 'transport', 'process', 'node', 'coordinator'],
   sim: ['protocol'],
   bench: ['client', 'protocol', 'transport', 'node'],
-  e2e: ['client', 'sim'],
+  e2e: ['client', 'sim', 'coordinator'],
 };
 
 const folders = Object.keys(arrows).join('|');

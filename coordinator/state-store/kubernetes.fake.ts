@@ -1,6 +1,6 @@
 /**
  * As much of a Kubernetes API server as the state store talks to, over real HTTP, with faults on demand. Only for unit
- * tests: `kubernetes.e2e.ts` runs the same suite against a real one.
+ * tests: e2e/stories/00-state-store.e2e.ts runs the same suite against a real one.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -61,7 +61,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     return [200, put(path, patched(live, body ?? {}) as Stored)];
   };
 
-  const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
     const text = Buffer.concat(parts).toString('utf8');
@@ -71,13 +71,18 @@ export async function startFakeApi(): Promise<FakeApi> {
     const at = faults.findIndex((fault) => fault.method === method);
     const fault = at < 0 ? undefined : faults.splice(at, 1)[0]?.fault;
     if (fault === 'silent') return;
-    const [code, answer] =
+    const [code, usual] =
       typeof fault === 'object'
         ? status(fault.status, 'a fault of the test')
         : carryOut(method, path, text === '' ? undefined : (JSON.parse(text) as Stored));
     if (fault === 'silentAfter') return;
-    const [given, said] = fault === 'errorAfter' ? status(500, 'a fault of the test') : [code, answer];
+    const [given, said] = fault === 'errorAfter' ? status(500, 'a fault of the test') : [code, usual];
     response.writeHead(given, { 'content-type': 'application/json' }).end(JSON.stringify(said));
+  };
+
+  const server = createServer((request, response) => {
+    // A request that is broken off shows itself at the client.
+    answer(request, response).catch(() => response.destroy());
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   return {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FakeApi, startFakeApi } from './kubernetes.fake.ts';
 import { createKubernetesStateStore } from './kubernetes.ts';
 import { openApi, placeOfPod } from './kubernetes-api.ts';
+import { stateStoreCases } from './state-store.contract.ts';
 import type { StateStore } from './state-store.ts';
 
 const objects = { namespace: 'n', lease: 'demo-coordinator', configMap: 'demo-state' };
@@ -49,6 +50,11 @@ async function written(store: StateStore, object: 'lease' | 'state', value: stri
   if (outcome.kind !== 'written') throw new Error(`not written: ${outcome.kind}`);
   return outcome.tag;
 }
+
+describe('the state store in the Kubernetes API', () => {
+  for (const { name, run } of stateStoreCases)
+    test(name, () => run({ open: async () => open(), clear: async () => fake.objects.clear() }));
+});
 
 describe('objects that the operator made', () => {
   beforeEach(makeEmpty);
