@@ -56,6 +56,7 @@ export function buildProgram(world: World): Command {
     };
   addData(program, action);
   addFiles(program, action);
+  addExport(program, action);
   addCluster(program, action);
   addLocal(program, action);
   addOther(program, action);
@@ -127,6 +128,22 @@ function addFiles(program: Command, action: MakeAction): void {
       ]),
     )
     .action(action(async () => (await import('./import.ts')).importFile));
+}
+
+function addExport(program: Command, action: MakeAction): void {
+  program
+    .command('export [file]')
+    .description('write all keys and values as JSON lines, to stdout or a file; import reads them back')
+    .option('--prefix <text>', 'only keys that begin with this')
+    .addHelpText(
+      'after',
+      examples(['chainctl export backup.jsonl', 'chainctl export --prefix city/FR/ | head']),
+    )
+    .addHelpText(
+      'after',
+      '\nEach slot shows what one member had committed while it was read: the whole is no snapshot of one moment.',
+    )
+    .action(action(async () => (await import('./export.ts')).exportAll));
 }
 
 function addCluster(program: Command, action: MakeAction): void {

@@ -5,11 +5,19 @@
 import { type Call, type Operation, Session, type Step } from '../protocol/client/session.ts';
 import { type Entry, readEntry, storesValue } from '../protocol/entry.ts';
 import { ChainError } from '../protocol/errors.ts';
-import type { Answer } from '../protocol/messages.ts';
+import type { Answer, Listed } from '../protocol/messages.ts';
 import { failure } from '../protocol/replies.ts';
 import type { ReadReply, Reply, Request, Routes, WriteReply } from '../protocol/requests.ts';
-import { type Assignment, clientId, type Incarnation, type NodeName, type Slot } from '../protocol/words.ts';
+import {
+  type Assignment,
+  clientId,
+  type Incarnation,
+  type Key,
+  type NodeName,
+  type Slot,
+} from '../protocol/words.ts';
 import { type NodeLink, NodeLinks } from './node-links.ts';
+import { Pages } from './pages.ts';
 import { errorOf } from './results.ts';
 
 export interface CallerOptions {
@@ -64,7 +72,9 @@ export class Caller {
   readonly #session: Session;
   readonly #links: NodeLinks;
   readonly #pending = new Map<number, Pending>();
+  readonly #pages = new Pages();
   #lastId = 0;
+  #slots = 0;
   #clock: NodeJS.Timeout | undefined;
   #idle = 0;
   #refreshedAt = 0;
@@ -79,6 +89,7 @@ export class Caller {
       endpoints: options.endpoints,
       self: { clusterId: options.clusterId, name: '', role: 'client', incarnation: 0 as Incarnation },
       onAnswer: (answer) => this.#onAnswer(answer),
+      onListed: (page) => this.#pages.onListed(page),
       onRoutes: (routes) => this.#learn(routes),
       onUp: (link) => this.#onUp(link),
       onDown: (link) => this.#onDown(link),
@@ -126,6 +137,27 @@ export class Caller {
     });
   }
 
+  /** One page of a slot's values, from its member number `turn`. @throws ChainError: ask the next one */
+  async page(slot: Slot, after: Key | null, turn: number): Promise<Listed> {
+    if (this.#closed) throw closedError('definite');
+    const members = this.route(slot)?.members ?? [];
+    const member = members[turn % members.length];
+    const link = member === undefined ? null : this.#links.to(member.node, member.address);
+    if (member === undefined || link?.state !== 'up' || link.name !== member.node)
+      throw new ChainError('UNAVAILABLE', `${member?.node ?? `slot ${slot}`} cannot be reached now`);
+    this.#startClock();
+    return this.#pages.ask(link, ++this.#lastId, { slot, after, now: now() });
+  }
+
+  /** How many slots the cluster has. */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  refresh(): void {
+    this.#links.refresh(now());
+  }
+
   slotOf(key: Operation['key']): Slot {
     return this.#session.slotOf(key);
   }
@@ -139,6 +171,7 @@ export class Caller {
     this.#closed = true;
     clearInterval(this.#clock);
     for (const p of this.#pending.values()) this.#giveUp(p, (outcome) => closedError(outcome));
+    this.#pages.close();
     this.#links.close();
   }
 
@@ -221,6 +254,7 @@ export class Caller {
 
   #onAnswer({ id, reply }: Answer): void {
     const p = this.#pending.get(id);
+    if (p === undefined && reply.kind === 'failed') this.#pages.onFailed(id, reply);
     const call = p?.call;
     if (p === undefined || call == null || p.link === null) return;
     const verified = this.#verify(p, reply, p.link);
@@ -300,6 +334,7 @@ export class Caller {
   }
 
   #onDown(link: NodeLink): void {
+    this.#pages.onDown(link);
     for (const p of [...this.#pending.values()]) {
       if (p.link !== link || p.call === null) continue;
       this.#run(p, p.call, this.#session.onLost(p.call, p.unsent === null));
@@ -308,6 +343,7 @@ export class Caller {
 
   #learn(routes: Routes): void {
     this.#session.learn(routes);
+    if (routes.slots > 0) this.#slots = routes.slots;
     this.#links.keep(routes);
     this.#refreshedAt = now();
     this.#onRoutes?.();
@@ -321,7 +357,8 @@ export class Caller {
   #tick(): void {
     const time = now();
     this.#links.tick(time);
-    if (this.#pending.size === 0 && ++this.#idle > idleTicks) {
+    this.#pages.tick(time);
+    if (this.#pending.size + this.#pages.size === 0 && ++this.#idle > idleTicks) {
       clearInterval(this.#clock);
       this.#clock = undefined;
       return;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ChainError } from '../protocol/errors.ts';
+import type { List, Listed } from '../protocol/messages.ts';
 import { failure } from '../protocol/replies.ts';
 import type { WriteRequest } from '../protocol/requests.ts';
 import { key as asKey, origin } from '../protocol/words.ts';
@@ -324,6 +325,69 @@ describe('many calls at once', () => {
     await Promise.all(Array.from({ length: 20_000 }, () => c.put('k', 'v')));
     expect(most).toBeLessThanOrEqual(16_384);
     expect(new Set(numbers(a!)).size).toBe(20_000);
+  });
+});
+
+describe('entries', () => {
+  const value = (name: string) => entryOf(asKey(name), Buffer.from(`value of ${name}`)).bytes;
+  const page = (asked: List, names: string[], next: string | null): Listed => ({
+    kind: 'listed',
+    id: asked.id,
+    values: names.map(value),
+    next: next === null ? null : asKey(next),
+    at: origin,
+  });
+  const namesOf = async (c: Client, timeoutMs?: number): Promise<string[]> => {
+    const names: string[] = [];
+    for await (const { key, text } of withText(c.entries({ timeoutMs }))) names.push(`${key}: ${text}`);
+    return names;
+  };
+  async function* withText(entries: ReturnType<Client['entries']>) {
+    for await (const entry of entries) yield { key: Buffer.from(entry.key).toString(), text: entry.text() };
+  }
+
+  test('come page by page, each from where the last one ended', async () => {
+    const [a] = await chain('a');
+    const asked: (string | null)[] = [];
+    a!.list = (m) => {
+      asked.push(m.after);
+      return m.after === null ? page(m, ['k1', 'k2'], 'k2') : page(m, ['k3'], null);
+    };
+    const c = await client([a!]);
+    expect(await namesOf(c)).toEqual(['k1: value of k1', 'k2: value of k2', 'k3: value of k3']);
+    expect(asked).toEqual([null, 'k2']);
+  });
+
+  test('a member that refuses, or dies, is replaced by the next one', async () => {
+    const [a, b] = await chain('a', 'b');
+    a!.list = ({ id }) => ({ kind: 'answer', id, reply: failure('NOT_MEMBER', 'not mine') });
+    b!.list = (m) => page(m, ['k'], null);
+    const c = await client([a!, b!]);
+    expect(await namesOf(c)).toEqual(['k: value of k']);
+    a!.list = (m) => {
+      for (const peer of a!.peers) peer.close('the test breaks it');
+      return page(m, [], null);
+    };
+    expect(await namesOf(c)).toEqual(['k: value of k']);
+  });
+
+  test('a damaged value is no value', async () => {
+    const [a] = await chain('a');
+    a!.list = (m) => {
+      const one = page(m, ['k'], null);
+      one.values[0]![80]! ^= 1;
+      return one;
+    };
+    await expect(namesOf(await client([a!]))).rejects.toMatchObject({ code: 'CORRUPT' });
+  });
+
+  test('without any member that gives them there is an error', async () => {
+    const [a] = await chain('a');
+    a!.list = ({ id }) => ({ kind: 'answer', id, reply: failure('NOT_MEMBER', 'not mine') });
+    await expect(namesOf(await client([a!]), 200)).rejects.toMatchObject({
+      code: 'NOT_MEMBER',
+      message: expect.stringMatching(/no member of slot 0 gave its values within 200 ms/),
+    });
   });
 });
 

@@ -5,6 +5,7 @@ import type { ReadLevel, WriteReply } from '../protocol/requests.ts';
 import { type Assignment, type NodeName, nodeName, type Slot } from '../protocol/words.ts';
 import type { Caller, CallOptions as CallerCallOptions, ReadAnswer } from './caller.ts';
 import { type Conditions, conditionsOf } from './conditions.ts';
+import { type EntriesOptions, entriesOf, type StoredEntry } from './entries.ts';
 import {
   type AddResult,
   addResult,
@@ -93,6 +94,20 @@ export class Client {
       options,
     );
     return addResult(answer as WriteReply);
+  }
+
+  /**
+   * Goes through all keys and values, slot by slot and in each in the order of the keys' bytes. Each page shows what one
+   * member had committed when it was asked, writes that were acknowledged before included; the whole is no snapshot.
+   * @throws ChainError when no member of a slot answers in time
+   */
+  entries(options: EntriesOptions = {}): AsyncGenerator<StoredEntry> {
+    return entriesOf(this.#caller, { ...options, timeoutMs: options.timeoutMs ?? this.#timeoutMs });
+  }
+
+  /** How many slots the cluster has. */
+  get slots(): number {
+    return this.#caller.slots;
   }
 
   /** The slot of a key. */

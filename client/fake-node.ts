@@ -1,6 +1,6 @@
 /** A node for the client's tests: a real link server that answers as a test tells it to, and keeps what it was asked. */
 import { type Entry, makeEntry } from '../protocol/entry.ts';
-import type { Ask } from '../protocol/messages.ts';
+import type { Answer, Ask, List, Listed } from '../protocol/messages.ts';
 import type { Reply, Request, Routes } from '../protocol/requests.ts';
 import {
   type Assignment,
@@ -28,6 +28,7 @@ export interface FakeNode {
   /** How many asks each received batch held. */
   readonly batches: number[];
   behave: Behaviour;
+  list: (asked: List) => Listed | Answer;
   routes: Routes;
   /** Connections that are open, clients only. */
   readonly peers: Set<Peer>;
@@ -55,6 +56,7 @@ export async function startFakeNode(
             const reply = node.behave(m.request, fake);
             if (reply !== null) peer.send({ kind: 'answer', id: m.id, reply });
           }
+          for (const m of messages) if (m.kind === 'list') peer.send(fake.list(m));
           if (messages.some((m) => m.kind === 'askRoutes'))
             peer.send({ kind: 'routes', routes: fake.routes });
         },
@@ -66,6 +68,7 @@ export async function startFakeNode(
     port: server.port,
     address: `127.0.0.1:${server.port}`,
     routes: routesOver([]),
+    list: ({ id }: List): Listed => ({ kind: 'listed', id, values: [], next: null, at: origin }),
     stop: async () => {
       for (const peer of peers) peer.close('the test stops this node');
       await server.close();

@@ -7,6 +7,7 @@ export type { Assignment, Member, Position, Slot } from '../protocol/words.ts';
 export type { CallOptions, Client, ReadOptions, WriteOptions } from './client.ts';
 export type { Conditions } from './conditions.ts';
 export { type ConnectOptions, connect } from './connect.ts';
+export type { EntriesOptions, StoredEntry } from './entries.ts';
 export {
   type Absent,
   type AddResult,

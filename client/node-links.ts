@@ -3,7 +3,7 @@
  * link connects again by itself; here is known which ones are up, and which nodes are behind them.
  */
 import type { ChainError } from '../protocol/errors.ts';
-import type { Answer } from '../protocol/messages.ts';
+import type { Answer, Listed } from '../protocol/messages.ts';
 import type { Routes } from '../protocol/requests.ts';
 import type { NodeName } from '../protocol/words.ts';
 import type { Self } from '../transport/connection.ts';
@@ -15,6 +15,7 @@ export interface NodeLinksOptions {
   /** Its cluster id is filled in by the first peer that says one: no other cluster is then believed. */
   readonly self: { -readonly [K in keyof Self]: Self[K] };
   readonly onAnswer: (answer: Answer) => void;
+  readonly onListed?: (page: Listed) => void;
   readonly onRoutes: (routes: Routes) => void;
   /** `link` can be asked. */
   readonly onUp: (link: NodeLink) => void;
@@ -133,6 +134,7 @@ export class NodeLinks {
         onMessages: (_incarnation, messages) => {
           for (const message of messages) {
             if (message.kind === 'answer') this.#options.onAnswer(message);
+            else if (message.kind === 'listed') this.#options.onListed?.(message);
             else if (message.kind === 'routes') this.#options.onRoutes(message.routes);
           }
         },

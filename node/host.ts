@@ -6,7 +6,7 @@
 import type { Clock } from '../process/clock.ts';
 import type { ClusterFile } from '../process/cluster-file.ts';
 import { StartError } from '../process/endings.ts';
-import type { Message, PeerMessage } from '../protocol/messages.ts';
+import type { List, Message, PeerMessage } from '../protocol/messages.ts';
 import type { Effects, NodeConfig, NodeEvent } from '../protocol/node/contract.ts';
 import { NodeCore } from '../protocol/node/node.ts';
 import type { Boot } from '../protocol/persist.ts';
@@ -21,6 +21,7 @@ import { CoordinatorLinks } from './coordinators.ts';
 import { CopyPace } from './copy-pace.ts';
 import { edgeFault } from './edge.ts';
 import { PeerLinks } from './links.ts';
+import { Lists } from './list.ts';
 import type { NodeMetrics } from './metrics.ts';
 import type { Space } from './store/space.ts';
 import type { Store } from './store/store.ts';
@@ -58,6 +59,7 @@ export class NodeHost {
   readonly #metrics: NodeMetrics;
   readonly #callers = new Map<number, Waiting>();
   readonly #pace: CopyPace;
+  readonly #lists: Lists;
   readonly #timers: NodeJS.Timeout[] = [];
   #tag = 0;
   #turnDue = false;
@@ -73,6 +75,7 @@ export class NodeHost {
     this.store = store;
     this.core = new NodeCore(config, boot, clock.now());
     const monoMs = (): number => clock.now().mono;
+    this.#lists = new Lists(this.core, store);
     this.reads = new ValueReads(store, monoMs);
     this.#pace = new CopyPace(cluster.config.copyMiBPerSecond, monoMs);
     const self = this.self;
@@ -198,9 +201,17 @@ export class NodeHost {
         });
       else this.request(new LinkCaller(client, message.id), message.request, now);
     } else if (message.kind === 'askRoutes') peer.send({ kind: 'routes', routes: this.core.routes() });
+    else if (message.kind === 'list') this.#list(peer, message);
     else if (peer.role === 'node' && isPeerMessage(message))
       this.#takePeer(peer.name as NodeName, incarnation, message, now);
     else peer.close(`a ${peer.role} may not send ${message.kind} to a storage node`);
+  }
+
+  #list(peer: Peer, asked: List): void {
+    this.#lists.page(asked).then(
+      (page) => peer.send(page.kind === 'listed' ? page : { kind: 'answer', id: asked.id, reply: page }),
+      (error: Error) => this.#fail(error),
+    );
   }
 
   #takeAll(from: NodeName, incarnation: Incarnation, messages: readonly Message[]): void {

@@ -99,6 +99,23 @@ describe('the command line', () => {
     expect(JSON.parse(patient.out)).toMatchObject({ written: 2, failed: 2 });
     expect((await shell(['get', 'bad/4'])).out).toBe('d\n');
   });
+  test('exports what import reads back', async () => {
+    const file = join(lab.folder, 'backup.jsonl');
+    await shell(['put', 'export/text', 'grün']);
+    await shell(['put', '6578706f72742fff', '-', '--hex'], Uint8Array.of(0, 255));
+    const exported = await shell(['export', file, '--prefix', 'export/']);
+    expect(exported).toEqual({ code: 0, out: '', err: 'exported 2 records\n' });
+    await shell(['del', 'export/text']);
+    await shell(['del', '6578706f72742fff', '--hex']);
+    expect((await shell(['export', '--prefix', 'export/'])).out).toBe('');
+    expect(JSON.parse((await shell(['import', file, '-o', 'json'])).out)).toMatchObject({
+      written: 2,
+      failed: 0,
+    });
+    expect((await shell(['get', 'export/text'])).out).toBe('grün\n');
+    const { out } = await shell(['get', '6578706f72742fff', '--hex', '-o', 'json']);
+    expect(JSON.parse(out)).toMatchObject({ value64: 'AP8=' });
+  });
   test('goes on with an import where it stopped', async () => {
     const file = join(lab.folder, 'resume.jsonl');
     const state = join(lab.folder, 'resume.state');

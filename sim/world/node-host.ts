@@ -167,6 +167,8 @@ export function createNodeHost(
           });
           break;
         case 'answer':
+        case 'list':
+        case 'listed':
         case 'hello':
           throw new Error(`a node is never sent ${message.kind}`);
         default:

@@ -1,0 +1,68 @@
+/** Goes through everything that is stored, slot by slot, page by page. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readEntry, storesValue } from '../protocol/entry.ts';
+import { ChainError } from '../protocol/errors.ts';
+import type { Listed } from '../protocol/messages.ts';
+import type { Key, Slot } from '../protocol/words.ts';
+import type { Caller } from './caller.ts';
+import { type Found, readResult } from './results.ts';
+
+export interface StoredEntry extends Found {
+  readonly key: Uint8Array;
+  readonly slot: Slot;
+}
+
+export interface EntriesOptions {
+  /** Only these slots. @default all of them, in order */
+  readonly slots?: readonly Slot[] | undefined;
+  /** How long one page may be tried for, at one member after the other, in ms. @default that of the client */
+  readonly timeoutMs?: number | undefined;
+}
+
+const pauseMs = 50;
+
+/** See `Client.entries`. */
+export async function* entriesOf(
+  caller: Caller,
+  options: EntriesOptions & { timeoutMs: number },
+): AsyncGenerator<StoredEntry> {
+  const slots = options.slots ?? Array.from({ length: caller.slots }, (_, slot) => slot as Slot);
+  for (const slot of slots) {
+    let after: Key | null = null;
+    do {
+      const page: Listed = await pageOf(caller, slot, after, options.timeoutMs);
+      for (const bytes of page.values) yield entryOf(bytes, slot, page);
+      after = page.next;
+    } while (after !== null);
+  }
+}
+
+/** From any member that gives it. */
+async function pageOf(caller: Caller, slot: Slot, after: Key | null, timeoutMs: number): Promise<Listed> {
+  const until = performance.now() + timeoutMs;
+  for (let attempt = 0; ; attempt++)
+    try {
+      return await caller.page(slot, after, attempt);
+    } catch (error) {
+      if (!(error instanceof ChainError) || error.code === 'BAD_REQUEST') throw error;
+      if (performance.now() > until)
+        throw new ChainError(
+          error.code,
+          `no member of slot ${slot} gave its values within ${timeoutMs} ms: ${error.message}`,
+          { cause: error, outcome: 'definite' },
+        );
+      caller.refresh();
+      await sleep(pauseMs);
+    }
+}
+
+function entryOf(bytes: Uint8Array, slot: Slot, { at }: Listed): StoredEntry {
+  const entry = readEntry(bytes);
+  if (entry === null || !storesValue(entry))
+    throw new ChainError(
+      'CORRUPT',
+      `a listed value of slot ${slot} does not fit its checksum; look at that node's disk`,
+    );
+  const found = readResult(entry, at) as Found;
+  return Object.assign(found, { key: Buffer.from(entry.key, 'latin1'), slot });
+}
