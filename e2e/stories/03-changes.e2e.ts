@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Cluster } from '../harness/cluster.ts';
-import { type KubeObject, kubectl, list, until } from '../harness/kubectl.ts';
+import { get, type KubeObject, kubectl, list, until } from '../harness/kubectl.ts';
 import { settings } from '../harness/settings.ts';
 import { story } from '../harness/story.ts';
 
@@ -60,14 +60,12 @@ story(
     const began = performance.now();
     const watch = watchDown(cluster);
     after(async () => watch.stop());
-    await cluster.patch({ image: settings.nextImage });
+    const image = await otherImage(cluster);
+    await cluster.patch({ image });
     await cluster.ready(400);
     note('rolled in', `${((performance.now() - began) / 1000).toFixed(1)} s`);
-    expect(await images(cluster)).toEqual(new Set([settings.nextImage]));
+    expect(await images(cluster)).toEqual(new Set([image]));
     expect(watch.worst(), 'storage pods that were down at once').toBeLessThanOrEqual(1);
-    await cluster.patch({ image: settings.image });
-    await cluster.ready(400);
-    expect(await images(cluster)).toEqual(new Set([settings.image]));
   },
 );
 
@@ -96,7 +94,8 @@ story(
   async ({ cluster, load, note, after }) => {
     await cluster.ready();
     await load();
-    after(() => cluster.patch({ image: settings.image }));
+    const [image] = await images(cluster);
+    after(() => cluster.patch({ image }));
     await cluster.patch({ image: 'chaincluster:does-not-exist' });
     const blocked = await until('the update is blocked', 240, async () => {
       const condition = await cluster.condition('UpgradeBlocked');
@@ -106,10 +105,10 @@ story(
     await sleep(10_000);
     const [ready, broken] = [0, 1].map(() => [] as string[]) as [string[], string[]];
     for (const pod of await cluster.pods('node'))
-      (imageOf(pod) === settings.image ? ready : broken).push(pod.metadata.name);
+      (imageOf(pod) === image ? ready : broken).push(pod.metadata.name);
     expect(broken).toHaveLength(1);
     expect(ready).toHaveLength(2);
-    await cluster.patch({ image: settings.image });
+    await cluster.patch({ image });
     await cluster.ready(240);
   },
 );
@@ -120,36 +119,37 @@ story(
   async ({ cluster, load, after }) => {
     await cluster.ready();
     await load();
-    after(() => cluster.patch({ paused: false, image: settings.image }));
+    after(() => cluster.patch({ paused: false, service: { annotations: null } }));
     await cluster.patch({ paused: true });
     await until('it says that it is paused', 30, async () =>
       (await cluster.condition('Paused'))?.status === 'True' ? true : undefined,
     );
-    const before = uids(await cluster.pods('node'));
-    await cluster.patch({ image: settings.nextImage });
-    await sleep(10_000);
-    expect(uids(await cluster.pods('node'))).toEqual(before);
+    await cluster.patch({ service: { annotations: { story: 'paused' } } });
     // The store itself goes on: a pod that goes leaves its chains and comes back to them.
     const [pod] = await cluster.pods('node');
     await cluster.deletePods([pod!.metadata.name]);
     await cluster.replaced(pod!);
+    await sleep(8000);
+    const noted = async () =>
+      (await get(cluster.namespace, 'service', cluster.name)).metadata.annotations?.story;
+    expect(await noted()).toBeUndefined();
     await cluster.patch({ paused: false });
-    await cluster.ready(300);
-    expect(await images(cluster)).toEqual(new Set([settings.nextImage]));
-    await cluster.patch({ image: settings.image });
-    await cluster.ready(300);
+    await until('the change is carried out', 60, async () =>
+      (await noted()) === 'paused' ? true : undefined,
+    );
+    await cluster.ready();
   },
 );
 
 story(
   'the operator is killed in the middle of a roll',
   { planned: true, seconds: 480 },
-  async ({ cluster, load, after }) => {
+  async ({ cluster, load }) => {
     await cluster.ready();
     await load();
     const before = uids(await cluster.pods('node'));
-    after(() => cluster.patch({ image: settings.image }));
-    await cluster.patch({ image: settings.nextImage });
+    const image = await otherImage(cluster);
+    await cluster.patch({ image });
     await until('the first storage pod is a new one', 120, async () =>
       uids(await cluster.pods('node')).some((uid) => !before.includes(uid)) ? true : undefined,
     );
@@ -164,10 +164,8 @@ story(
     ]);
     await until('every pod runs the new image', 400, async () => {
       const running = await images(cluster);
-      return running.size === 1 && running.has(settings.nextImage) ? true : undefined;
+      return running.size === 1 && running.has(image) ? true : undefined;
     });
-    await cluster.ready(300);
-    await cluster.patch({ image: settings.image });
     await cluster.ready(300);
   },
 );
@@ -208,6 +206,11 @@ async function chainsByNode(cluster: Cluster): Promise<Map<string, number>> {
 const uids = (pods: readonly KubeObject[]): string[] => pods.map(({ metadata }) => metadata.uid);
 
 const imageOf = (pod: KubeObject): string => pod.spec.containers[0].image as string;
+
+/** Of the two that are the same but for their names, the one that does not run now. */
+async function otherImage(cluster: Cluster): Promise<string> {
+  return (await images(cluster)).has(settings.image) ? settings.nextImage : settings.image;
+}
 
 async function images(cluster: Cluster): Promise<Set<string>> {
   return new Set([...(await cluster.pods('node')), ...(await cluster.pods('coordinator'))].map(imageOf));
