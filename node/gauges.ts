@@ -35,7 +35,12 @@ export function observeNode(registry: Registry, host: NodeHost): void {
     'Values that were read in the thread pool because the data was cold.',
     () => host.reads.counts.offTheLoop,
   );
-  counter('reads_on_the_spot_total', 'Values that were read from memory.', () => host.reads.counts.onTheSpot);
+  counter(
+    'reads_on_the_spot_total',
+    'Values that were read from LevelDB at once.',
+    () => host.reads.counts.onTheSpot,
+  );
+  counter('reads_from_memory_total', 'Values that were in memory.', () => host.reads.counts.fromMemory);
   gauge('store_failed', '1 once the store failed: this process acknowledges nothing any more.', () =>
     store.state === 'failed' ? 1 : 0,
   );

@@ -325,6 +325,7 @@ export class NodeHost {
     this.store.write(batch).then(
       () => {
         this.#writing = false;
+        this.reads.applied(batch.items);
         this.#metrics.wrote(batch, this.#clock.now().mono - began);
         this.#handle({ kind: 'persisted', batch: batch.id });
       },

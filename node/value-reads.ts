@@ -2,8 +2,11 @@
  * Reads of stored values. Hot data is read on the spot, which costs microseconds and no turn of the event loop; when reads
  * on the spot turn out to wait for the disk, the data is taken for cold, and reads go through the thread pool for a while.
  */
+
+import type { PersistItem } from '../protocol/persist.ts';
 import type { Key, Slot } from '../protocol/words.ts';
 import type { Found, Store } from './store/store.ts';
+import { ValueCache } from './value-cache.ts';
 
 /** A read on the spot that takes longer than this waited for the disk, or the process was not running meanwhile. */
 const slowMs = 0.5;
@@ -16,6 +19,7 @@ const muchTooSlowMs = 20;
 const coldMs = 250;
 /** Reads in the thread pool at once: some threads stay free for the write of a batch. */
 const parallelMax = 8;
+const cacheBytes = 33_554_432;
 
 interface Waiting {
   readonly slot: Slot;
@@ -34,8 +38,9 @@ export class ValueReads {
   #left = window;
   #diskReadsSeen: number;
   #running = 0;
+  readonly #cache = new ValueCache(cacheBytes);
   /** Reads so far, by where they were done. */
-  readonly counts = { onTheSpot: 0, offTheLoop: 0 };
+  readonly counts = { fromMemory: 0, onTheSpot: 0, offTheLoop: 0 };
 
   /** `diskReads` counts what this process had to read from the disk; it is asked after slow reads only. */
   constructor(store: Store, monoMs: () => number, diskReads = systemDiskReads) {
@@ -47,6 +52,11 @@ export class ValueReads {
 
   /** The value now, or undefined: then `done` is called later. An error of the store counts as a damaged value. */
   read(slot: Slot, key: Key, done: (found: Found) => void): Found | undefined {
+    const cached = this.#cache.get(slot, key);
+    if (cached !== undefined) {
+      this.counts.fromMemory++;
+      return cached;
+    }
     const began = this.#monoMs();
     if (began < this.#coldUntil) {
       this.#queue.push({ slot, key, done });
@@ -56,7 +66,14 @@ export class ValueReads {
     this.counts.onTheSpot++;
     const found = this.#store.get(slot, key);
     this.#judge(this.#monoMs() - began);
+    // Only what was read on the spot: a read in the thread pool may be overtaken by a write.
+    if (found !== null && found !== 'corrupt') this.#cache.put(slot, key, found);
     return found;
+  }
+
+  /** A batch is on disk: what it changed is what reads find from now on. */
+  applied(items: readonly PersistItem[]): void {
+    this.#cache.applied(items);
   }
 
   #judge(ms: number): void {

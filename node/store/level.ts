@@ -118,7 +118,9 @@ export class LevelStore implements Store {
     this.#clock.begin();
     // Who it is and what it was a member of must survive a power cut under `os` too: a slot that was forgotten whole
     // would pass for one that never held anything.
-    const lasting = batch.items.some((i) => i.kind === 'identity' || i.kind === 'assignment' || i.kind === 'erase');
+    const lasting = batch.items.some(
+      (i) => i.kind === 'identity' || i.kind === 'assignment' || i.kind === 'erase',
+    );
     await this.#database.batch(operations, { sync: head.synced || lasting });
     this.#clock.end(
       operations.reduce((sum, o) => sum + o.key.length + (o.type === 'put' ? o.value.length : 0), 0),

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { type Entry, makeEntry } from '../protocol/entry.ts';
+import { chainVersion, clientId, key, origin, requestNumber, seq, slot } from '../protocol/words.ts';
+import { ValueCache } from './value-cache.ts';
+
+const entry = (kind: 'put' | 'delete', k: string, n: number): Entry =>
+  makeEntry({
+    kind,
+    slot: slot(1),
+    version: chainVersion(1),
+    versionBefore: chainVersion(1),
+    seq: seq(n),
+    stamp: 1,
+    client: clientId(1),
+    number: requestNumber(n),
+    floor: requestNumber(n),
+    objectVersion: 1,
+    created: 1,
+    replaced: origin,
+    refusal: null,
+    key: key(k),
+    value: new Uint8Array(100),
+  });
+
+test('it follows what is written: newest values, deletes, erased slots', () => {
+  const cache = new ValueCache(1_000_000);
+  const second = entry('put', 'a', 2);
+  cache.applied([
+    { kind: 'apply', slot: slot(1), entries: [entry('put', 'a', 1), second, entry('put', 'b', 3)] },
+  ]);
+  expect(cache.get(slot(1), key('a'))).toEqual(Buffer.from(second.bytes));
+  cache.applied([{ kind: 'apply', slot: slot(1), entries: [entry('delete', 'a', 4)] }]);
+  expect(cache.get(slot(1), key('a'))).toBe(undefined);
+  cache.applied([{ kind: 'erase', slot: slot(1), start: origin }]);
+  expect(cache.get(slot(1), key('b'))).toBe(undefined);
+});
+
+test('it keeps what is used and stays within its bound', () => {
+  const cache = new ValueCache(20_000);
+  const record = new Uint8Array(100);
+  for (let i = 0; i < 1000; i++) {
+    cache.put(slot(1), key(`k${i}`), record);
+    expect(cache.get(slot(1), key('k0'))).toBe(record);
+  }
+  const kept = Array.from({ length: 1000 }, (_, i) => cache.get(slot(1), key(`k${i}`))).filter(
+    (r) => r !== undefined,
+  );
+  expect(kept.length).toBeLessThan(100);
+});
+
+test('it does not hold on to the buffer that an entry came in', () => {
+  const cache = new ValueCache(1_000_000);
+  const frame = new Uint8Array(100_000);
+  const e = entry('put', 'a', 1);
+  frame.set(e.bytes);
+  cache.applied([
+    { kind: 'apply', slot: slot(1), entries: [{ ...e, bytes: frame.subarray(0, e.bytes.length) }] },
+  ]);
+  expect(cache.get(slot(1), key('a'))?.buffer.byteLength).toBe(e.bytes.length);
+});

@@ -1,0 +1,74 @@
+/**
+ * Records of values that were read or written lately, checked once, so that a hot key costs neither LevelDB nor its
+ * checksum again. Two generations: what is used moves to the young one, and when that is full the old one goes.
+ */
+import type { PersistItem } from '../protocol/persist.ts';
+import type { Key, Slot } from '../protocol/words.ts';
+
+type Generation = Map<Slot, Map<Key, Uint8Array>>;
+
+/** What one record costs beside its bytes. */
+const overheadBytes = 128;
+
+export class ValueCache {
+  readonly #generationBytes: number;
+  #young: Generation = new Map();
+  #old: Generation = new Map();
+  #youngBytes = 0;
+
+  /** `maxBytes` for both generations together. */
+  constructor(maxBytes: number) {
+    this.#generationBytes = maxBytes / 2;
+  }
+
+  get(slot: Slot, key: Key): Uint8Array | undefined {
+    const young = this.#young.get(slot)?.get(key);
+    if (young !== undefined) return young;
+    const old = this.#old.get(slot)?.get(key);
+    if (old !== undefined) this.put(slot, key, old);
+    return old;
+  }
+
+  /** `record` is kept as it is: it must not be part of a larger buffer that this would hold on to. */
+  put(slot: Slot, key: Key, record: Uint8Array): void {
+    let keys = this.#young.get(slot);
+    if (keys === undefined) {
+      keys = new Map();
+      this.#young.set(slot, keys);
+    }
+    const before = keys.get(key);
+    keys.set(key, record);
+    this.#youngBytes += record.length + (before === undefined ? overheadBytes : -before.length);
+    if (this.#youngBytes < this.#generationBytes) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+    this.#youngBytes = 0;
+  }
+
+  /** Follows a batch that is on disk now. */
+  applied(items: readonly PersistItem[]): void {
+    for (const item of items) {
+      if (item.kind === 'erase') {
+        this.#young.delete(item.slot);
+        this.#old.delete(item.slot);
+      } else if (item.kind === 'apply') {
+        for (const entry of item.entries) {
+          if (entry.kind === 'delete') this.#forget(item.slot, entry.key);
+          // A copy: the entry's bytes lie in the buffer of the frame that brought it.
+          else this.put(item.slot, entry.key, copyOf(entry.bytes));
+        }
+      }
+    }
+  }
+
+  #forget(slot: Slot, key: Key): void {
+    this.#young.get(slot)?.delete(key);
+    this.#old.get(slot)?.delete(key);
+  }
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
