@@ -24,7 +24,7 @@ Options:
   --warmup SECONDS    before each measurement
   --seed N            of keys, values and arrival times               [1]
   --retries N         repetitions of what other programs disturbed    [0]
-  --client KIND       links or library                                [links]
+  --client KIND       links, library or grpc                          [links]
   --processes N       load generators for this store                  [1]
   --data DIR          where the systems under test keep their data    [a temporary folder]
   --out DIR           where report.json and report.html go            [.results/bench]
@@ -88,8 +88,9 @@ function parse(args: readonly string[]) {
 }
 
 function benchOf(values: Values, folder: string, defaults: Defaults): Bench {
-  if (values.client !== 'links' && values.client !== 'library')
-    throw new UsageError(`--client is "${values.client}"; it must be links or library`);
+  const { client } = values;
+  if (client !== 'links' && client !== 'library' && client !== 'grpc')
+    throw new UsageError(`--client is "${client}"; it must be links, library or grpc`);
   return {
     folder,
     runs: numberOf('--runs', values.runs, defaults.runs),
@@ -97,7 +98,7 @@ function benchOf(values: Values, folder: string, defaults: Defaults): Bench {
     warmupMs: 1000 * numberOf('--warmup', values.warmup, defaults.warmup),
     seed: numberOf('--seed', values.seed, 1),
     retries: numberOf('--retries', values.retries, 0),
-    generator: { client: values.client, processes: numberOf('--processes', values.processes, 1) },
+    generator: { client, processes: numberOf('--processes', values.processes, 1) },
     say: (what) => console.error(what),
   };
 }

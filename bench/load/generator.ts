@@ -25,7 +25,9 @@ export interface GeneratorOptions {
   readonly connections?: number;
 }
 
-const fillConcurrency = 128;
+/** Writes under way at once while keys are loaded: many small ones, few large ones. */
+const fillConcurrency = ({ valueBytes }: Workload): number =>
+  Math.max(4, Math.min(128, Math.floor(1_048_576 / valueBytes)));
 
 export async function openGenerator(system: System, options: GeneratorOptions = {}): Promise<Generator> {
   if (system.kind !== 'chaincluster') return new PeerGenerator(system, options.connections ?? 0);
@@ -49,7 +51,8 @@ export class LinkGenerator implements Generator {
 
   async fill(workload: Workload, seed: number): Promise<void> {
     const [first] = this.#workers;
-    if (first !== undefined) await first.order({ do: 'fill', workload, concurrency: fillConcurrency, seed });
+    if (first !== undefined)
+      await first.order({ do: 'fill', workload, concurrency: fillConcurrency(workload), seed });
   }
 
   async run(run: Run): Promise<Counted> {
@@ -147,7 +150,7 @@ class PeerGenerator implements Generator {
   }
 
   async fill(workload: Workload, seed: number): Promise<void> {
-    await this.#ask({ ...this.#common(workload, seed), load: true, concurrency: fillConcurrency });
+    await this.#ask({ ...this.#common(workload, seed), load: true, concurrency: fillConcurrency(workload) });
   }
 
   async run(run: Run): Promise<Counted> {

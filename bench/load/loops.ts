@@ -1,4 +1,5 @@
 /** Makes a load and counts what comes of it. */
+import type { Key } from '../../protocol/words.ts';
 import { KeyChooser, keyOf } from '../workload/keys.ts';
 import { Random } from '../workload/random.ts';
 import { Values } from '../workload/values.ts';
@@ -21,21 +22,27 @@ export function perform(driver: Driver, run: Run): Promise<Counted> {
   return run.rate > 0 ? openLoop(shared) : closedLoop(shared);
 }
 
-/** Writes every key of the workload once. */
+/** A key that could not be written is tried again so often: the time before a measurement is nobody's figure. */
+const fillTries = 5;
+
+/** Writes every key of the workload. */
 export function fill(driver: Driver, workload: Workload, concurrency: number, seed: number): Promise<void> {
   const values = new Values(workload.valueBytes, seed);
   let begun = 0;
   let ended = 0;
   return new Promise((resolve, reject) => {
     const next = (): void => {
-      if (begun >= workload.keys) return;
-      const key = keyOf(begun++) as never;
-      driver.start({ op: 'put', key, value: values.at(begun), conditions: [] }, onDone, null);
+      if (begun < workload.keys) put(begun++, 1);
     };
-    const onDone = (failed: string | null): void => {
-      if (failed !== null) reject(new Error(`loading keys failed: ${failed}`));
-      else if (++ended === workload.keys) resolve();
-      else next();
+    const put = (i: number, attempt: number): void => {
+      const key = keyOf(i) as Key;
+      const done = (failed: string | null): void => {
+        if (failed === null && ++ended === workload.keys) resolve();
+        else if (failed === null) next();
+        else if (attempt < fillTries) put(i, attempt + 1);
+        else reject(new Error(`key ${i} could not be loaded in ${fillTries} attempts: ${failed}`));
+      };
+      driver.start({ op: 'put', key, value: values.at(i), conditions: [] }, done, null);
     };
     for (let i = 0; i < concurrency; i++) next();
   });

@@ -2,12 +2,13 @@
 import type { Workload } from '../workload/workloads.ts';
 import { ChainDriver } from './chain-driver.ts';
 import type { Driver } from './driver.ts';
+import { GrpcDriver } from './grpc-driver.ts';
 import { LibraryDriver } from './library-driver.ts';
 import { fill, perform } from './loops.ts';
 import type { Counted, Run } from './run.ts';
 
-/** `links`: the session over raw links. `library`: the public client. */
-export type ClientKind = 'links' | 'library';
+/** `links`: the session over raw links. `library`: the public client. `grpc`: the gRPC services. */
+export type ClientKind = 'links' | 'library' | 'grpc';
 
 /** Orders may overlap; the outcome carries the id of its order. */
 export interface Envelope<T> {
@@ -38,10 +39,7 @@ async function carryOut(order: Order): Promise<Counted | null> {
   switch (order.do) {
     case 'connect':
       driver?.close();
-      driver = await (order.client === 'links' ? ChainDriver : LibraryDriver).connect(
-        order.endpoints,
-        connectMs,
-      );
+      driver = await connect(order);
       return null;
     case 'fill':
       await fill(connected(), order.workload, order.concurrency, order.seed);
@@ -50,6 +48,19 @@ async function carryOut(order: Order): Promise<Counted | null> {
       return perform(connected(), order.run);
     default:
       return order satisfies never;
+  }
+}
+
+async function connect({ client, endpoints }: Extract<Order, { do: 'connect' }>): Promise<Driver> {
+  switch (client) {
+    case 'links':
+      return ChainDriver.connect(endpoints, connectMs);
+    case 'library':
+      return LibraryDriver.connect(endpoints, connectMs);
+    case 'grpc':
+      return new GrpcDriver(endpoints);
+    default:
+      return client satisfies never;
   }
 }
 

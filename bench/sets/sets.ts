@@ -5,6 +5,7 @@ import { beside } from './beside.ts';
 import { check } from './check.ts';
 import { compare } from './compare.ts';
 import { failover } from './failover.ts';
+import { grpc } from './grpc.ts';
 import { limits } from './limits.ts';
 import { against, full, quick, ycsbSet } from './own.ts';
 import { papers } from './papers.ts';
@@ -81,6 +82,12 @@ export const sets: Readonly<Record<string, MeasuringSet>> = {
     argument: '',
     defaults: { runs: 3, seconds: 2, warmup: 0.5 },
     run: check,
+  },
+  grpc: {
+    what: '10 KiB values over gRPC at 1,000 requests per second on five nodes',
+    argument: '',
+    defaults: { runs: 3, seconds: 10, warmup: 2 },
+    run: grpc,
   },
   ycsb: {
     what: 'one of YCSB’s workloads',
