@@ -124,7 +124,6 @@ story('helm test writes and reads a key', { short: true, seconds: 300 }, async (
       settings.release,
       '-n',
       settings.operatorNamespace,
-      '--logs',
       '--timeout',
       '240s',
     ],
