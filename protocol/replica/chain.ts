@@ -43,7 +43,7 @@ export function advance(r: Replica, ctx: Context): void {
   }
   if (isTail(r) && r.shaken) beginInsync(r, ctx);
   beginAnswering(r, ctx);
-  // Committed by its predecessor's word, since their logs agree: how joiners and restarted members catch up.
+  // Committed by a neighbour's word, since their logs agree.
   const learned = Math.min(r.learned, r.disk) as Seq;
   if (r.shaken && learned > r.commit) setCommit(r, ctx, learned);
   ctx.touch(r);
@@ -324,7 +324,8 @@ export function onCommit(
     version,
   });
   d.heard = Math.max(d.heard, m.commit.seq) as Seq;
-  if (m.commit.seq > r.commit) setCommit(r, ctx, m.commit.seq);
+  // A replica that lost the end of its log and was sent it again hears of commits before they are on its disk anew.
+  if (m.commit.seq > r.learned) r.learned = m.commit.seq;
   advance(r, ctx);
 }
 

@@ -120,7 +120,7 @@ export interface Replica {
   commit: Seq;
   /** The predecessor's durable mark in this version; null = not heard (R5). */
   before: Seq | null;
-  /** Highest commit mark that the predecessor of this version told; taken over as far as the own disk goes. */
+  /** Highest commit mark that a neighbour told in this version; taken over as far as the own disk goes. */
   learned: Seq;
   /** Highest durable mark told to a successor, and heard from predecessors, ever (R15). */
   passed: Position;
