@@ -19,7 +19,7 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
     coordinators: random.pick([1, 2, 2, 3]),
     clients: 3 + random.int(6),
     operations: 100 + random.int(200),
-    thinkMs: [random.pick([2, 10, 40]), random.pick([100, 400])],
+    thinkMs: [random.pick([10, 30, 80]), random.pick([100, 400])],
     timings: pickTimings(random),
     tickMs: random.pick([20, 25, 40]),
     workload: {

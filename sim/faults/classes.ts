@@ -10,6 +10,8 @@ export const faultClasses = [
   'blackout',
   /** A node comes back with an empty disk. */
   'blank',
+  /** A node comes back with a disk as it was some time ago. */
+  'rollback',
   /** A second process of a node starts elsewhere from its volume while the old one still runs. */
   'twin',
   /** A process stands still for longer than a lease, and takes everything that queued up when it goes on. */
@@ -44,6 +46,8 @@ export const faultClasses = [
   'coordcrash',
   'coordfreeze',
   'coordsuspend',
+  /** The wanted length of read leases changes. */
+  'retune',
   /** The leading coordinator gives its lease back. */
   'resign',
   /** The state store does not answer. */

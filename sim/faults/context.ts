@@ -14,6 +14,11 @@ export interface FaultContext {
   readonly lasts: number;
   /** The disk lost something for good. */
   damaged(disk: Disk): void;
+  /**
+   * For losses that a store survives only one at a time: ends all other faults, lets none begin until what is lost now
+   * is made good, and calls back when the others have had time to find each other.
+   */
+  calm(then: () => void): void;
   /** The fault hit something that was at work. Counted when an operation of a client was under way. */
   took(): void;
 }

@@ -1,5 +1,4 @@
 /** Faults of coordinators and of their state store, and orders of operators. */
-import type { CoordinatorHost } from '../world/coordinator-host.ts';
 import type { CoordinatorSeat, World } from '../world/world.ts';
 import type { FaultContext, Inject, Undo } from './context.ts';
 
@@ -72,11 +71,24 @@ export const drain: Inject = (f) => {
   if (leader === undefined) return null;
   const { name } = f.random.pick(f.world.nodes);
   f.took();
-  leader.command({ kind: 'drain', node: name });
-  const undrain = (): void => {
-    const now: CoordinatorHost | undefined = f.world.leader();
-    if (now === undefined) f.world.schedule.after(200, undrain);
-    else now.command({ kind: 'undrain', node: name });
+  leader.command({ kind: 'drain', node: name }, () => {});
+  return () => f.world.order({ kind: 'undrain', node: name });
+};
+
+/** Shorter or longer read leases are wanted, and wanted back later. */
+export const retune: Inject = (f) => {
+  const { world } = f;
+  const before = world.desired;
+  const readLeaseMs = before.timings.readLeaseMs * f.random.pick([0.5, 2, 3]);
+  const want = (desired: typeof before): void => {
+    world.desired = desired;
+    for (const { host } of world.coordinators) host?.want(desired);
   };
-  return undrain;
+  f.took();
+  want({ ...before, timings: { ...before.timings, readLeaseMs } });
+  return () =>
+    want({
+      ...world.desired,
+      timings: { ...world.desired.timings, readLeaseMs: world.plan.timings.readLeaseMs },
+    });
 };

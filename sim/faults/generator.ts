@@ -4,10 +4,11 @@ import type { SlotLedger } from '../invariants/ledger.ts';
 import type { Random } from '../random.ts';
 import type { Disk } from '../world/disk.ts';
 import type { NetworkEffect } from '../world/flow.ts';
+import { savedState } from '../world/saved-state.ts';
 import type { World } from '../world/world.ts';
 import type { FaultClass } from './classes.ts';
 import type { Inject } from './context.ts';
-import { coordcrash, coordfreeze, coordsuspend, drain, outage, resign, unknown } from './control.ts';
+import { coordcrash, coordfreeze, coordsuspend, drain, outage, resign, retune, unknown } from './control.ts';
 import { diskerror, diskstall, rot } from './disks.ts';
 import { cut, halfopen, oneway, reset, slowpath, uncoordinated } from './paths.ts';
 import {
@@ -19,6 +20,7 @@ import {
   lag,
   leave,
   power,
+  rollback,
   suspend,
   trim,
   twin,
@@ -31,6 +33,7 @@ const injections: Record<FaultClass, Inject> = {
   power,
   blackout,
   blank,
+  rollback,
   twin,
   freeze,
   suspend,
@@ -51,6 +54,7 @@ const injections: Record<FaultClass, Inject> = {
   coordcrash,
   coordfreeze,
   coordsuspend,
+  retune,
   resign,
   outage,
   unknown,
@@ -58,6 +62,9 @@ const injections: Record<FaultClass, Inject> = {
 
 /** What the network and the state store did to messages while faults ran. */
 export type SideEffect = NetworkEffect | 'conflict' | 'outage' | 'unknown';
+
+/** The longest time that faults wait for something to be made good. */
+const calmMs = 15_000;
 
 export interface Faults {
   /** Effects by class, counted only while an operation of a client was under way. */
@@ -79,6 +86,8 @@ export function createFaults(
   const effective = new Map<string, number>();
   const lasting = new Set<() => void>();
   let over = false;
+  let calmUntil = 0;
+  let quietUntil = -1;
 
   const underWay = (): boolean => world.clients.some((c) => c.busy);
   let total = 0;
@@ -90,12 +99,16 @@ export function createFaults(
   function inject(name: FaultClass): void {
     const [shortest, longest] = plan.faultForMs;
     const lasts = Math.exp(random.between(Math.log(shortest), Math.log(longest)));
+    let waits = 0;
     const undo = injections[name]({
       world,
       random,
       ledgers: truth.ledgers,
       lasts,
       damaged: truth.damaged,
+      calm(then) {
+        waits = calm(then);
+      },
       took() {
         trace.note('fault', 0, 0, -1, () => `${name} for ${lasts.toFixed(0)} ms`);
         if (underWay()) count(name);
@@ -108,14 +121,27 @@ export function createFaults(
       undo();
     };
     lasting.add(end);
-    schedule.after(lasts, end);
+    schedule.after(waits + lasts, end);
   }
+
+  function calm(then: () => void): number {
+    for (const end of [...lasting]) end();
+    calmUntil = schedule.now + calmMs;
+    quietUntil = schedule.now + 2 * plan.timings.deadMs;
+    schedule.at(quietUntil, () => {
+      if (!over) then();
+    });
+    return quietUntil - schedule.now;
+  }
+
+  const isCalm = (): boolean =>
+    schedule.now <= quietUntil || (schedule.now < calmUntil && !isWhole(world, truth.ledgers));
 
   function next(): void {
     if (over || plan.faults.length === 0) return;
     schedule.after(random.wait(plan.faultEveryMs), () => {
       if (over) return;
-      inject(random.pick(plan.faults));
+      if (!isCalm()) inject(random.pick(plan.faults));
       next();
     });
   }
@@ -134,4 +160,10 @@ export function createFaults(
       for (const end of [...lasting]) end();
     },
   };
+}
+
+/** Whether every member of every chain, as the coordinators saved them, holds everything. */
+function isWhole(world: World, ledgers: readonly SlotLedger[]): boolean {
+  const chains = savedState(world.store)?.chains ?? [];
+  return chains.every((c) => c.members.every((m) => ledgers[c.slot]?.serving.has(m.store) === true));
 }

@@ -38,13 +38,14 @@ export const bounce: Inject = (f) => {
 
 /** The machine boots anew: no process can prove that it follows the old one, and unflushed writes are gone. */
 export const power: Inject = (f) => {
-  const seat = pickRunning(f);
+  if (f.world.plan.disk.durability === 'os')
+    return loseSomething(f, (seat) => {
+      f.world.endNode(seat, true);
+      f.damaged(seat.disk);
+      seat.disk.powerLoss();
+    });
+  const seat = crashOne(f, true);
   if (seat === null) return null;
-  const loses = f.world.plan.disk.durability === 'os';
-  if (loses && !mayLose(f, seat.disk)) return null;
-  f.took();
-  f.world.endNode(seat, true);
-  if (loses) f.damaged(seat.disk);
   seat.disk.powerLoss();
   return restart(f.world, seat, false);
 };
@@ -64,15 +65,39 @@ export const blackout: Inject = (f) => {
   };
 };
 
-export const blank: Inject = (f) => {
-  const seat = pickRunning(f);
-  if (seat === null || !mayLose(f, seat.disk)) return null;
-  f.took();
-  f.world.endNode(seat, f.random.chance(0.5));
-  f.damaged(seat.disk);
-  f.world.format(seat);
-  return restart(f.world, seat, false);
+export const blank: Inject = (f) =>
+  loseSomething(f, (seat) => {
+    f.world.endNode(seat, f.random.chance(0.5));
+    f.damaged(seat.disk);
+    f.world.format(seat);
+  });
+
+/** A volume is brought back to what it held a while ago. */
+export const rollback: Inject = (f) => {
+  const saved = new Map(f.world.nodes.map(({ disk }) => [disk, disk.save()]));
+  return loseSomething(f, (seat) => {
+    f.world.endNode(seat, false);
+    f.damaged(seat.disk);
+    saved.get(seat.disk)?.();
+  });
 };
+
+/** Chooses a node whose disk may lose something, and starts the node again when it did. */
+function loseSomething(f: FaultContext, lose: (seat: NodeSeat) => void): Undo {
+  const seat = pickRunning(f);
+  if (seat === null) return null;
+  let over = false;
+  f.calm(() => {
+    if (over || seat.host === null || !mayLose(f, seat.disk)) return;
+    f.took();
+    lose(seat);
+    f.world.schedule.after(f.random.between(1, f.lasts), restart(f.world, seat, false));
+  });
+  return () => {
+    over = true;
+    restart(f.world, seat, false)();
+  };
+}
 
 /** The volume is taken from a running process and given to a new one; the old one can't write any more, but it answers. */
 export const twin: Inject = (f) => {

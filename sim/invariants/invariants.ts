@@ -16,7 +16,7 @@ import {
   type Seq,
   type Slot,
 } from '../../protocol/words.ts';
-import { endOf, entryAt } from '../world/content.ts';
+import { endOf, holdsEntry } from '../world/content.ts';
 import type { Disk } from '../world/disk.ts';
 import type { NodeHost } from '../world/node-host.ts';
 import { type SavedChains, wholeStores } from '../world/saved-state.ts';
@@ -39,6 +39,8 @@ export interface Invariants {
   replied(host: NodeHost, request: Request, reply: Reply): void;
   /** The store does not hold everything any more: its disk was emptied, or lost what it had not flushed. */
   damaged(disk: Disk): void;
+  /** An operator decides who carries the chain on: what was in force is not any more. */
+  overridden(slot: Slot): void;
   fail(rule: string, slot: number, message: string): void;
 }
 
@@ -208,8 +210,7 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
 
   const holds = (disk: Disk, slot: Slot, entry: Entry): boolean => {
     const s = disk.content.slots.get(slot);
-    if (s === undefined) return false;
-    return entry.seq <= s.start.seq || entryAt(s, entry.seq)?.version === entry.version;
+    return s !== undefined && holdsEntry(s, entry);
   };
 
   /** I1: at the moment of its commit an entry is on disk at every member of the version. */
@@ -297,6 +298,11 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
     damaged(disk) {
       unsafe.set(disk, new Set(ledgers.map((l) => l.slot)));
       for (const ledger of ledgers) ledger.serving.delete(disk.id);
+    },
+    overridden(slot) {
+      const ledger = ledgers[slot] as SlotLedger;
+      ledger.effective = 0;
+      ledger.serving.clear();
     },
     fail,
   };

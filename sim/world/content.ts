@@ -10,7 +10,6 @@ import {
   noIncarnation,
   origin,
   type Position,
-  type Seq,
   type Slot,
 } from '../../protocol/words.ts';
 
@@ -61,6 +60,10 @@ export const endOf = (s: SlotContent): Position => {
 
 /** The entry at a sequence; undefined when it is trimmed, or not there. */
 export const entryAt = (s: SlotContent, seq: number): Entry | undefined => s.log[seq - s.start.seq - 1];
+
+/** Whether the log holds this very entry, or is trimmed beyond it. */
+export const holdsEntry = (s: SlotContent, entry: Entry): boolean =>
+  entry.seq <= s.start.seq || entryAt(s, entry.seq)?.version === entry.version;
 
 export function bootSlotOf(s: SlotContent): BootSlot {
   const { slot, assignment, version, start, dedupe } = s;
@@ -175,6 +178,3 @@ function trim(s: SlotContent, start: Position, dedupe: Uint8Array): void {
   s.start = start;
   s.dedupe = dedupe;
 }
-
-/** First sequence that a log retains. */
-export const firstRetained = (s: SlotContent): Seq => (s.start.seq + 1) as Seq;

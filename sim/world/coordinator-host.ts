@@ -23,7 +23,8 @@ export interface CoordinatorHost {
   readonly loop: Loop<CoordinatorEvent>;
   readonly port: Port;
   view(): CoordinatorView;
-  command(command: CoordinatorCommand): void;
+  /** Calls back when the order is answered; never, when the coordinator is gone before. */
+  command(command: CoordinatorCommand, answered: (ok: boolean) => void): void;
   want(desired: Desired): void;
   resign(): void;
   kill(quiet: boolean): void;
@@ -52,6 +53,7 @@ export function createCoordinatorHost(
   const now = (): Now => ({ mono: clock.mono(), wall: clock.wall() });
   const core = parts.createCore(config, now());
   const links = new Map<string, Link>();
+  const orders = new Map<number, (ok: boolean) => void>();
   let tickQueued = false;
   let tag = 0;
 
@@ -138,8 +140,11 @@ export function createCoordinatorHost(
         typeof fields.slot === 'number' ? fields.slot : -1,
         () => `${config.name} ${name} ${JSON.stringify(fields)}`,
       );
-    for (const { ok, message } of effects.replies)
+    for (const { tag: answered, ok, message } of effects.replies) {
       trace.note('command', options.process, ok ? 1 : 0, -1, () => `${config.name} ${message}`);
+      orders.get(answered)?.(ok);
+      orders.delete(answered);
+    }
   }
 
   function tick(): void {
@@ -165,8 +170,9 @@ export function createCoordinatorHost(
     loop,
     port,
     view: () => core.view(now()),
-    command(command) {
+    command(command, answered) {
       tag++;
+      orders.set(tag, answered);
       loop.deliver({ kind: 'command', tag, command });
     },
     want: (desired) => loop.deliver({ kind: 'desired', desired }),

@@ -4,7 +4,7 @@
  * the process, and is lost with the machine until the next flush.
  */
 import type { Entry } from '../../protocol/entry.ts';
-import type { Batch, Boot, Scanned } from '../../protocol/persist.ts';
+import type { Batch, Boot, PersistItem, Scanned } from '../../protocol/persist.ts';
 import { type Key, type Seq, type Slot, storeId } from '../../protocol/words.ts';
 import type { Random } from '../random.ts';
 import { applyBatch, bootSlotOf, type Content, copyContent, createContent, endOf } from './content.ts';
@@ -45,6 +45,8 @@ export interface Disk {
   /** As a volume that was detached and given to another machine: the same content, from now on apart. */
   clone(): Disk;
   flush(): void;
+  /** Remembers everything as it is; what it returns brings that state back, as a restored volume would. */
+  save(): () => void;
 }
 
 export function createDisk(
@@ -66,8 +68,15 @@ export function createDisk(
   function settle(batch: Batch): void {
     applyBatch(content, batch);
     if (synced !== null) unsynced.push(batch);
+    if (batch.items.some(isPrecious)) flush();
     for (const item of batch.items)
       if (item.kind === 'apply') for (const e of item.entries) rotten.delete(e.key);
+  }
+
+  function flush(): void {
+    if (synced === null) return;
+    for (const batch of unsynced) applyBatch(synced, batch);
+    unsynced = [];
   }
 
   function writeTime(): number {
@@ -181,13 +190,21 @@ export function createDisk(
       if (writing !== null && random.chance(0.5)) applyBatch(copy, writing.batch);
       return createDisk(schedule, random, id, options, copy);
     },
-    flush() {
-      if (synced === null) return;
-      for (const batch of unsynced) applyBatch(synced, batch);
-      unsynced = [];
+    flush,
+    save() {
+      const kept = copyContent(content);
+      return () => {
+        content = kept;
+        if (synced !== null) synced = copyContent(kept);
+        unsynced = [];
+      };
     },
   };
 }
+
+/** Written with a sync even under `os`: a store must not forget to what it belongs. */
+const isPrecious = ({ kind }: PersistItem): boolean =>
+  kind === 'identity' || kind === 'assignment' || kind === 'erase';
 
 /** The first ones, at least one if there is one, no more once `maxBytes` are reached. */
 function upTo(entries: readonly Entry[], maxBytes: number): Entry[] {

@@ -1,5 +1,9 @@
 /** A cluster in one thread: storage nodes, coordinators, clients, their machines, and the network between them. */
-import type { CreateCoordinatorCore, Desired } from '../../protocol/coordinator/contract.ts';
+import type {
+  CoordinatorCommand,
+  CreateCoordinatorCore,
+  Desired,
+} from '../../protocol/coordinator/contract.ts';
 import { clientId, type NodeName, nodeName } from '../../protocol/words.ts';
 import type { HistoryRecord } from '../checker/history.ts';
 import type { Plan } from '../plan.ts';
@@ -68,6 +72,8 @@ export interface World extends HostWorld {
   endCoordinator(seat: CoordinatorSeat, quiet: boolean): void;
   /** The coordinator that leads as far as it knows. */
   leader(): CoordinatorHost | undefined;
+  /** Gives an order to whoever leads, again and again until it is carried out. */
+  order(command: CoordinatorCommand): void;
 }
 
 export interface WorldOptions {
@@ -226,7 +232,18 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     );
   }
 
+  function order(command: CoordinatorCommand): void {
+    let carriedOut = false;
+    world.leader()?.command(command, (ok) => {
+      carriedOut ||= ok;
+    });
+    schedule.after(500, () => {
+      if (!carriedOut) order(command);
+    });
+  }
+
   const world: World = {
+    order,
     ...hostWorld,
     plan,
     random,
