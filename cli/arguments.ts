@@ -91,7 +91,8 @@ export function parseCondition(text: string): Condition {
   const [, field = '', operator = '', right = ''] = match ?? [];
   if (match === null || !fields.includes(field as ConditionField))
     throw new UsageError(
-      `--if "${text}": write FIELD OPERATOR NUMBER, such as "version==3"; fields: ${fields.join(', ')}; operators: == != < <= > >=`,
+      `--if "${text}": write FIELD OPERATOR NUMBER, such as "version==3"; ` +
+        `fields: ${fields.join(', ')}; operators: == != < <= > >=`,
     );
   const value = /^\d+$/.test(right) ? Number(right) : field === 'updated' ? Date.parse(right) : Number.NaN;
   if (!Number.isSafeInteger(value))

@@ -51,8 +51,10 @@ export async function importFile({ settings, flags, world }: Context, file: stri
   const opsPerSecond = Math.round(written / seconds);
   print(world.stdout, settings.format ?? 'table', {
     data: { written, failed, skipped, seconds, opsPerSecond },
-    table: () =>
-      `imported ${written} records in ${seconds.toFixed(1)} s (${opsPerSecond}/s)${skipped > 0 ? `, ${skipped} were there from before` : ''}, ${failed} errors`,
+    table: () => {
+      const before = skipped > 0 ? `, ${skipped} were there from before` : '';
+      return `imported ${written} records in ${seconds.toFixed(1)} s (${opsPerSecond}/s)${before}, ${failed} errors`;
+    },
     value: () => `${written}`,
   });
   if (outcome.stopped !== '')
@@ -247,7 +249,8 @@ function partOf(record: Readonly<Record<string, unknown>>, name: 'key' | 'value'
   if (typeof text === 'string') return text;
   if (typeof coded === 'string') return Buffer.from(coded, 'base64');
   throw new Error(
-    `there is no text "${name}" (or "${name}64" in base64), as export writes it; say with --key how keys are made from other records`,
+    `there is no text "${name}" (or "${name}64" in base64), as export writes it; ` +
+      'say with --key how keys are made from other records',
   );
 }
 

@@ -38,7 +38,8 @@ async function coordinatorOf(flag: string | undefined, dataDir: string): Promise
   const coordinator = (await readRunner(dataDir))?.processes.find(({ role }) => role === 'coordinator');
   if (coordinator !== undefined) return coordinator.admin;
   throw new UsageError(
-    'no cluster runs here; name a coordinator with --coordinator HOST:PORT (its admin address, 7412 by default), on its own machine',
+    'no cluster runs here; on the machine of a coordinator, name its admin address with --coordinator HOST:PORT ' +
+      '(port 7412 by default)',
   );
 }
 

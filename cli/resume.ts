@@ -40,7 +40,8 @@ export class ResumeNote {
     );
     if (differs !== undefined)
       throw new UsageError(
-        `--resume ${path} is about another import (${differs} was ${note[differs]}, is ${about[differs]}); remove it to begin anew`,
+        `--resume ${path} is about another import (${differs} was ${note[differs]}, is ${about[differs]}); ` +
+          'remove it to begin anew',
       );
     return new ResumeNote(path, about, note.done);
   }

@@ -51,7 +51,8 @@ export function summaryOf({ chains, epoch, leader }: ClusterStatus): string {
   const full = chains.filter((c) => c.serving >= c.desired).length;
   const unavailable = chains.filter((c) => c.serving === 0).length;
   const degraded = chains.length - full - unavailable;
-  return `${chains.length} chains: ${full} full, ${degraded} degraded, ${unavailable} unavailable; epoch ${epoch}, led by ${leader || 'nobody'}`;
+  const counts = `${full} full, ${degraded} degraded, ${unavailable} unavailable`;
+  return `${chains.length} chains: ${counts}; epoch ${epoch}, led by ${leader || 'nobody'}`;
 }
 
 const header = ['SLOT', 'VERSION', 'HEAD', 'MIDDLE', 'TAIL', 'STATE', 'COMMITTED', 'PENDING'];

@@ -3,11 +3,11 @@
  * every call at its deadline. Whether to try again, whom to ask and what an answer means is the session's decision.
  */
 import { type Call, type Operation, Session, type Step } from '../protocol/client/session.ts';
-import { type Entry, readEntry, storesValue } from '../protocol/entry.ts';
+import { readEntry, storesValue } from '../protocol/entry.ts';
 import { ChainError } from '../protocol/errors.ts';
 import type { Answer, Listed } from '../protocol/messages.ts';
 import { failure } from '../protocol/replies.ts';
-import type { ReadReply, Reply, Request, Routes, WriteReply } from '../protocol/requests.ts';
+import type { Reply, Request, Routes, WriteReply } from '../protocol/requests.ts';
 import {
   type Assignment,
   clientId,
@@ -16,8 +16,11 @@ import {
   type NodeName,
   type Slot,
 } from '../protocol/words.ts';
+import { abortedError, closedError } from './given-up.ts';
 import { type NodeLink, NodeLinks } from './node-links.ts';
 import { Pages } from './pages.ts';
+import type { CallOptions, Pending, ReadAnswer } from './pending.ts';
+import { refusalOf, unreachableError } from './reachability.ts';
 import { errorOf } from './results.ts';
 
 export interface CallerOptions {
@@ -25,40 +28,6 @@ export interface CallerOptions {
   readonly clusterId: string;
   /** Random, 1..2^53-1: no two sessions may share it. */
   readonly client: number;
-}
-
-export interface CallOptions {
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
-  /** Ask this node and no other; it does not pass the request on. */
-  readonly node: NodeName | null;
-}
-
-/** An answered read: its entry was verified from the head's checksum to here. Null: the key is absent. */
-export interface ReadAnswer {
-  readonly kind: 'read';
-  readonly entry: Entry | null;
-  readonly at: ReadReply['at'];
-}
-
-/** A call under way. It has a new id at each attempt, so that a late answer to an earlier one is not taken for this. */
-interface Pending {
-  readonly operation: Operation;
-  readonly options: CallOptions;
-  readonly deadline: number;
-  readonly resolve: (answer: ReadAnswer | WriteReply) => void;
-  readonly reject: (why: unknown) => void;
-  onAbort: (() => void) | null;
-  /** Null while it waits until the session has room. */
-  call: Call | null;
-  id: number;
-  /** Where it was sent; null while it waits. */
-  link: NodeLink | null;
-  /** The request that waits for a link's first attempt to connect. */
-  unsent: Request | null;
-  /** When to do something about it. */
-  due: number;
-  entry: Entry | null;
 }
 
 /** How often calls are looked at for their time. There are no timers of single calls. */
@@ -101,9 +70,9 @@ export class Caller {
     const deadline = now() + timeoutMs;
     while (!this.#session.knowsRoutes) {
       if (signal?.aborted) throw signal.reason;
-      const refusal = this.#refusal();
+      const refusal = refusalOf(this.#links.all);
       if (refusal !== null) throw refusal;
-      if (now() >= deadline) throw this.#unreachable(timeoutMs);
+      if (now() >= deadline) throw unreachableError(this.#links.all, timeoutMs);
       this.#links.refresh(now());
       await new Promise<void>((resolve) => {
         this.#onRoutes = resolve;
@@ -383,37 +352,7 @@ export class Caller {
     if (p.link === null) this.#run(p, call, this.#session.next(call, time));
     else this.#run(p, call, this.#session.onLost(call, p.unsent === null));
   }
-
-  /** Another cluster or version at every endpoint: waiting does not help. */
-  #refusal(): ChainError | null {
-    const whys = [...this.#links.all].map((link) => (link.state === 'down' ? link.why : null));
-    const refused = (why: ChainError | null): boolean =>
-      why?.code === 'WRONG_CLUSTER' || why?.code === 'PROTOCOL_VERSION';
-    return whys.every(refused) ? (whys[0] ?? null) : null;
-  }
-
-  #unreachable(timeoutMs: number): ChainError {
-    const each = [...this.#links.all].map((link) =>
-      link.state === 'up'
-        ? `${link.address} answers and knows no chains yet`
-        : (link.why?.message ?? `${link.address} does not answer`),
-    );
-    const what = `no endpoint told where the chains are within ${timeoutMs} ms: ${each.join('; ')}`;
-    return new ChainError('UNAVAILABLE', `${what}. Is the cluster running, and are these its addresses?`);
-  }
 }
 
 /** Whole milliseconds: what is sent as time left has no fractions. */
 const now = (): number => Math.trunc(performance.now());
-
-const fate = (outcome: ChainError['outcome']): string =>
-  outcome === 'definite' ? 'it did not take effect' : 'it may have taken effect';
-
-function closedError(outcome: ChainError['outcome']): ChainError {
-  return new ChainError('UNAVAILABLE', `the client was closed; ${fate(outcome)}`, { outcome });
-}
-
-function abortedError(signal: AbortSignal, outcome: ChainError['outcome']): ChainError {
-  const message = `the caller's signal gave the call up; ${fate(outcome)}`;
-  return new ChainError('DEADLINE_EXCEEDED', message, { outcome, cause: signal.reason });
-}

@@ -3,9 +3,10 @@ import type { Operation } from '../protocol/client/session.ts';
 import { ChainError } from '../protocol/errors.ts';
 import type { ReadLevel, WriteReply } from '../protocol/requests.ts';
 import { type Assignment, type NodeName, nodeName, type Slot } from '../protocol/words.ts';
-import type { Caller, CallOptions as CallerCallOptions, ReadAnswer } from './caller.ts';
+import type { Caller } from './caller.ts';
 import { type Conditions, conditionsOf } from './conditions.ts';
 import { type EntriesOptions, entriesOf, type StoredEntry } from './entries.ts';
+import type { CallOptions as CallerCallOptions, ReadAnswer } from './pending.ts';
 import {
   type AddResult,
   addResult,

@@ -51,7 +51,7 @@ export async function startInBackground({ file, workingFolder, out }: Background
   }
   runner.unref();
   for (const line of readFileSync(logFile, 'utf8').split('\n'))
-    if (!line.startsWith('chains serving') && !line.startsWith('Ctrl-C')) report.say(line);
+    if (!/^(starting|chains serving|Ctrl-C)/.test(line)) report.say(line);
   report.say('it runs in the background; chainctl local down stops it, and the data is kept');
 }
 

@@ -136,11 +136,12 @@ class Running implements LocalCluster {
       if (this.#fatal !== null) throw this.#fatal;
       if (signal?.aborted) throw new LocalError('the start was given up');
       const { serving, waiting } = await this.#progress();
-      report.progress(`chains serving: ${serving}/${slots}${waiting === '' ? '' : ` (${waiting})`}`);
+      const progress = `chains serving: ${serving}/${slots}${waiting === '' ? '' : ` (${waiting})`}`;
+      report.progress(progress);
       if (serving === slots) return;
       if (performance.now() > until)
         throw new LocalError(
-          `after ${startMsMax / 1000} s only ${serving} of ${slots} chains serve${waiting === '' ? '' : ` (${waiting})`}; the logs in ${this.layout.logDir} say more`,
+          `after ${startMsMax / 1000} s, ${progress}; the logs in ${this.layout.logDir} say more`,
         );
       await sleep(lookMs);
     }

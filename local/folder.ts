@@ -144,7 +144,8 @@ async function takeLock(dataDir: string): Promise<void> {
     const holder = await readJson<ProcessIdentity>(path);
     if (holder !== null && isAlive(holder))
       throw new LocalError(
-        `${dataDir} is in use: process ${holder.pid} runs a cluster in it; stop that one first (Ctrl-C there, or chainctl local down)`,
+        `${dataDir} is in use: process ${holder.pid} runs a cluster in it; ` +
+          'stop that one first (Ctrl-C there, or chainctl local down)',
       );
     await unlink(path).catch(() => {});
   }
@@ -161,7 +162,8 @@ function refuseOther(known: FolderState, { cluster, slots, manifest, dataDir }: 
     );
   if (known.slots !== slots)
     throw new LocalError(
-      `${dataDir} holds a cluster of ${known.slots} slots, and ${manifest} says ${slots}: the number is fixed for the life of a cluster; write slots: ${known.slots}, or ${instead}`,
+      `${dataDir} holds a cluster of ${known.slots} slots, and ${manifest} says ${slots}: ` +
+        `the number is fixed for the life of a cluster; write slots: ${known.slots}, or ${instead}`,
     );
 }
 
@@ -169,7 +171,8 @@ function refuseOther(known: FolderState, { cluster, slots, manifest, dataDir }: 
 function refuseStrange(dataDir: string): void {
   if (!existsSync(join(dataDir, 'nodes')) && !existsSync(join(dataDir, 'coordinators'))) return;
   throw new LocalError(
-    `${dataDir} holds data but no local.json, so it is not known whose data this is; choose another spec.local.dataDir, or put that file back`,
+    `${dataDir} holds data but no local.json, so it is not known whose data this is; ` +
+      'choose another spec.local.dataDir, or put that file back',
   );
 }
 

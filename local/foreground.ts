@@ -36,7 +36,8 @@ export async function runInForeground(options: ForegroundOptions): Promise<void>
   const interrupt = new AbortController();
   const stop = stopOnSignals(interrupt, report);
   report.say(
-    `starting ${count(coordinators.length, 'coordinator')} and ${count(nodes.length, 'storage node')} of cluster "${layout.cluster}"`,
+    `starting ${count(coordinators.length, 'coordinator')} and ${count(nodes.length, 'storage node')} ` +
+      `of cluster "${layout.cluster}"`,
   );
   const running = await startCluster({ cluster, layout, report, signal: interrupt.signal });
   stop.of(running);
@@ -105,7 +106,8 @@ function welcome({ layout, endpoints }: LocalCluster, tookMs: number, workingFol
       `  ${name.padEnd(14)} links ${p.link}, gRPC ${p.grpc}, admin http://127.0.0.1:${p.admin}`,
   );
   return [
-    `ready after ${(tookMs / 1000).toFixed(1)} s: ${slots} chains of ${replicationFactor} on ${count(nodes.length, 'node')} (${endpoints.join(', ')})`,
+    `ready after ${(tookMs / 1000).toFixed(1)} s: ${slots} chains of ${replicationFactor} ` +
+      `on ${count(nodes.length, 'node')} (${endpoints.join(', ')})`,
     '',
     '  npx chainctl put greeting hello',
     '  npx chainctl get greeting',

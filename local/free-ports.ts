@@ -14,7 +14,8 @@ export async function checkPorts({ nodes, coordinators, manifest }: Layout): Pro
       const problem = await problemWith(port);
       if (problem === null) continue;
       throw new LocalError(
-        `port ${port}, which ${name} needs for ${use}, ${problem}; stop what uses it, or set another spec.local.basePort in ${manifest}`,
+        `port ${port}, which ${name} needs for ${use}, ${problem}; ` +
+          `stop what uses it, or set another spec.local.basePort in ${manifest}`,
       );
     }
 }

@@ -41,7 +41,8 @@ export async function tellKillStory(
     resumedMs.push(resumed);
     readPauseMs.push(readPause);
     tell(
-      `killed ${victim.plan.name}: all slots written again after ${Math.round(resumed)} ms, longest read ${Math.round(readPause)} ms`,
+      `killed ${victim.plan.name}: all slots written again after ${Math.round(resumed)} ms, ` +
+        `longest read ${Math.round(readPause)} ms`,
     );
   }
   await endWithoutFailure(load);
