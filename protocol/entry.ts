@@ -17,7 +17,6 @@
 import { crc32 } from 'node:zlib';
 import { type ErrorCode, invariant } from './errors.ts';
 import type { ChainVersion, ClientId, Key, Position, RequestNumber, Seq, Slot, WallMs } from './words.ts';
-import { comparePositions } from './words.ts';
 
 export const entryHeaderBytes = 72;
 const format = 1;
@@ -136,15 +135,11 @@ function decode(b: Uint8Array): Entry {
   };
 }
 
-export const positionOf = (e: Entry): Position => ({ version: e.version, seq: e.seq });
-
 /** Whether the entry makes its key present. */
 export const storesValue = (e: Entry): boolean => e.kind === 'put' || e.kind === 'counter';
 
 /** Whether the entry changes its key at all. */
 export const changesKey = (e: Entry): boolean => e.kind !== 'refused';
-
-export const isNewer = (a: Entry, b: Entry): boolean => comparePositions(a, b) > 0;
 
 function latin1(b: Uint8Array, from: number, to: number): string {
   if (b instanceof Buffer) return b.toString('latin1', from, to);

@@ -2,8 +2,9 @@
  * A client session, pure: numbers requests, picks the node to ask, and decides after each answer whether the call is
  * done or must be tried again under the same number (rules 2.9, 2.10). The driver owns sockets, timers and promises.
  */
+import type { ErrorCode } from '../errors.ts';
 import { failure } from '../replies.ts';
-import type { Condition, ReadLevel, Reply, Request, Routes, WriteRequest } from '../requests.ts';
+import type { Condition, Failure, ReadLevel, Reply, Request, Routes, WriteRequest } from '../requests.ts';
 import { slotOf } from '../slots.ts';
 import {
   type Assignment,
@@ -212,39 +213,30 @@ export class Session {
       return this.#finish(call, reply);
     }
     if (reply.route !== null) this.#learnChain(reply.route);
-    const write = call.operation.op !== 'get';
-    switch (reply.code) {
-      case 'AMBIGUOUS':
-      case 'INTERNAL':
-        this.#leaveOpen(call);
-        return retry;
-      case 'SESSION_EXPIRED':
-        if (call.open > 0 || reply.slotTime <= call.slotTime)
-          return this.#finish(call, { ...reply, outcome: 'indefinite' });
-        // Every earlier attempt was refused for the same reason, so none can take effect any more.
-        call.slotTime = reply.slotTime;
-        this.#noteTime(call.slot, reply.slotTime);
-        return retry;
-      case 'NOT_HEAD':
-      case 'NOT_MEMBER':
-      case 'NOT_READY':
-      case 'NO_PROOF':
-      case 'UNAVAILABLE':
-      case 'OVERLOADED':
-      case 'CORRUPT':
-      case 'CLOCK_SKEW':
-      case 'STORE_FAILED':
-        if (call.pinned !== null && reply.code !== 'NOT_READY' && reply.code !== 'OVERLOADED')
-          return this.#finish(call, reply);
-        return {
-          kind: 'wait',
-          ms: Math.min(200, 5 * 2 ** Math.min(call.attempts, 5)),
-          refresh: call.attempts > 2,
-        };
-      default:
-        if (write) this.#noteTime(call.slot, reply.slotTime);
-        return this.#finish(call, reply);
+    if (reply.code === 'AMBIGUOUS' || reply.code === 'INTERNAL') {
+      this.#leaveOpen(call);
+      return retry;
     }
+    if (reply.code === 'SESSION_EXPIRED') return this.#renew(call, reply);
+    const mayPass = passing.has(reply.code) && (call.pinned === null || passingAtOnce.has(reply.code));
+    if (mayPass)
+      return {
+        kind: 'wait',
+        ms: Math.min(200, 5 * 2 ** Math.min(call.attempts, 5)),
+        refresh: call.attempts > 2,
+      };
+    if (call.operation.op !== 'get') this.#noteTime(call.slot, reply.slotTime);
+    return this.#finish(call, reply);
+  }
+
+  /** The chain does not know this number any more, or the call named no slot time. */
+  #renew(call: Call, reply: Failure): Step {
+    if (call.open > 0 || reply.slotTime <= call.slotTime)
+      return this.#finish(call, { ...reply, outcome: 'indefinite' });
+    // Every earlier attempt was refused for the same reason, so none can take effect any more.
+    call.slotTime = reply.slotTime;
+    this.#noteTime(call.slot, reply.slotTime);
+    return retry;
   }
 
   /** No answer will come: the connection broke, or the attempt took too long. `sent`: it may have been taken. */
@@ -292,4 +284,18 @@ export class Session {
 }
 
 const noBytes = new Uint8Array(0);
+/** Refusals that another node, or a later moment, may not repeat. */
+const passing: ReadonlySet<ErrorCode> = new Set([
+  'NOT_HEAD',
+  'NOT_MEMBER',
+  'NOT_READY',
+  'NO_PROOF',
+  'UNAVAILABLE',
+  'OVERLOADED',
+  'CORRUPT',
+  'CLOCK_SKEW',
+  'STORE_FAILED',
+]);
+/** Of these, the ones that the same node may take back in a moment. */
+const passingAtOnce: ReadonlySet<ErrorCode> = new Set(['NOT_READY', 'OVERLOADED']);
 const retry: Step = { kind: 'wait', ms: 0, refresh: false };

@@ -11,7 +11,7 @@
  */
 import type { Entry } from '../entry.ts';
 import type { FromCoordinator, PeerMessage, Place, ToCoordinator } from '../messages.ts';
-import type { Batch, Boot, Scanned } from '../persist.ts';
+import type { Batch, Scanned } from '../persist.ts';
 import type { Reply, Request } from '../requests.ts';
 import type { Timings } from '../timings.ts';
 import type { ClientId, Incarnation, Key, MonoMs, NodeName, Seq, Slot, WallMs } from '../words.ts';
@@ -104,5 +104,3 @@ export interface NodeCoreContract {
   /** True once a leaving node is in no chain any more (or nothing can be asked). */
   readonly left: boolean;
 }
-
-export type CreateNodeCore = (config: NodeConfig, boot: Boot, now: Now) => NodeCoreContract;

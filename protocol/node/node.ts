@@ -23,15 +23,7 @@ import {
   type Slot,
 } from '../words.ts';
 import { NodeContext } from './context.ts';
-import type {
-  CreateNodeCore,
-  Effects,
-  NodeConfig,
-  NodeCoreContract,
-  NodeEvent,
-  Now,
-  Peers,
-} from './contract.ts';
+import type { Effects, NodeConfig, NodeCoreContract, NodeEvent, Now, Peers } from './contract.ts';
 import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } from './control.ts';
 import { failPassed, onPass, onPassed, onRequest, routeOf } from './requests.ts';
 import { emptyEffects, type NodeState } from './state.ts';
@@ -200,21 +192,16 @@ export class NodeCore implements NodeCoreContract {
 
   #onPeer(from: NodeName, incarnation: Incarnation, m: PeerMessage): void {
     const s = this.state;
-    switch (m.kind) {
-      case 'pass':
-        return onPass(s, this.#ctx, from, m.id, m.request);
-      case 'passed':
-        return onPassed(s, this.#ctx, from, m.id, m.reply);
-      case 'clock':
-        s.clocks.set(from, { offset: m.wall - s.now.wall, at: s.now.mono });
-        return;
-      default: {
-        const r = s.replicas.get(m.slot);
-        if (r === undefined) return;
-        this.#ctx.slot = m.slot;
-        onMessage(r, this.#ctx, from, incarnation, m);
-      }
+    if (m.kind === 'pass') return onPass(s, this.#ctx, from, m.id, m.request);
+    if (m.kind === 'passed') return onPassed(s, this.#ctx, from, m.id, m.reply);
+    if (m.kind === 'clock') {
+      s.clocks.set(from, { offset: m.wall - s.now.wall, at: s.now.mono });
+      return;
     }
+    const r = s.replicas.get(m.slot);
+    if (r === undefined) return;
+    this.#ctx.slot = m.slot;
+    onMessage(r, this.#ctx, from, incarnation, m);
   }
 
   #onCoordinator(from: string, m: FromCoordinator): void {
@@ -291,8 +278,6 @@ export class NodeCore implements NodeCoreContract {
     this.#ctx.notice('info', 'node.left', { incarnation: s.control.incarnation });
   }
 }
-
-export const createNodeCore: CreateNodeCore = (config, boot, now) => new NodeCore(config, boot, now);
 
 function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
   const horizon = config.timings.dedupeHorizonMs;

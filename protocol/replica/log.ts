@@ -52,8 +52,6 @@ export function createLog(start: Position): Log {
 export const itemAt = (log: Log, seq: Seq): Item | undefined =>
   seq > log.base ? log.items[log.head + seq - log.base - 1] : undefined;
 
-export const lastItem = (log: Log): Item | undefined => log.items[log.items.length - 1];
-
 /** Puts the next entry at the end; the caller has checked `position before`. */
 export function appendEntry(log: Log, entry: Entry): Item {
   invariant(entry.seq === log.end.seq + 1, 'an entry follows the end of the log', {
