@@ -12,7 +12,7 @@ class ByName extends BaseSequencer {
 export default defineConfig({
   test: {
     root: import.meta.dirname,
-    include: ['stories/*.e2e.ts'],
+    include: ['{containers,stories}/*.e2e.ts'],
     pool: 'forks',
     fileParallelism: false,
     maxWorkers: 1,

@@ -118,15 +118,7 @@ story('every pod passes the restricted profile', { short: true }, async () => {
 
 story('helm test writes and reads a key', { short: true, seconds: 300 }, async () => {
   const said = await run(
-    [
-      settings.helm,
-      'test',
-      settings.release,
-      '-n',
-      settings.operatorNamespace,
-      '--timeout',
-      '240s',
-    ],
+    [settings.helm, 'test', settings.release, '-n', settings.operatorNamespace, '--timeout', '240s'],
     {
       timeoutMs: 260_000,
     },
