@@ -52,13 +52,18 @@ async function main(args: readonly string[]): Promise<number> {
   const folder = values.data ?? mkdtempSync(join(tmpdir(), 'chaincluster-bench-'));
   mkdirSync(folder, { recursive: true });
   const bench = benchOf(values, folder, set.defaults);
+  const machine = describeMachine(folder);
   let findings: Findings;
   try {
     findings = await set.run(bench, rest);
   } finally {
     if (values.data === undefined) rmSync(folder, { recursive: true, force: true });
   }
-  return finish(['npm run bench --', ...args].join(' '), bench, findings, values);
+  return finish(
+    { command: ['npm run bench --', ...args].join(' '), machine, method: methodOf(bench) },
+    findings,
+    values,
+  );
 }
 
 type Values = ReturnType<typeof parse>['values'];
@@ -110,15 +115,13 @@ function numberOf(option: string, text: string | undefined, fallback: number): n
 }
 
 /** Prints, writes and judges; the exit code. */
-function finish(command: string, bench: Bench, findings: Findings, values: Values): number {
-  const plain: Report = {
-    format: 1,
-    made: new Date().toISOString(),
-    command,
-    machine: describeMachine(bench.folder),
-    method: methodOf(bench),
-    ...findings,
-  };
+function finish(
+  about: Pick<Report, 'command' | 'machine' | 'method'>,
+  findings: Findings,
+  values: Values,
+): number {
+  const { cells, sections, targets } = findings;
+  const plain: Report = { format: 1, made: new Date().toISOString(), ...about, sections, cells, targets };
   const comparison = values.baseline === undefined ? null : compareWithBaseline(values.baseline, plain);
   const report =
     comparison === null ? plain : { ...plain, sections: [...plain.sections, comparison.section] };

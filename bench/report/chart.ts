@@ -71,19 +71,19 @@ function scaleOf(axis: Axis, values: readonly number[], from: number, to: number
   return { ticks, at: (value) => from + ((value - bottom) / (top - bottom)) * (to - from) };
 }
 
+/** From the last tick below the values to the first one above them. */
 function logScale(values: readonly number[], from: number, to: number): Scale {
   const positive = values.filter((value) => value > 0);
-  const least = Math.log10(Math.min(...positive));
-  const most = Math.log10(Math.max(...positive));
-  const bottom = least === most ? least - 0.5 : least;
-  const top = least === most ? most + 0.5 : most;
-  const few = top - bottom > 2.5;
-  const ticks: number[] = [];
-  for (let decade = Math.floor(bottom); decade <= Math.ceil(top); decade++)
-    for (const digit of few ? [1] : [1, 2, 5]) {
-      const tick = digit * 10 ** decade;
-      if (Math.log10(tick) >= bottom - 0.02 && Math.log10(tick) <= top + 0.02) ticks.push(tick);
-    }
+  const [least, most] = [Math.min(...positive), Math.max(...positive)];
+  const digits = Math.log10(most / least) > 3.5 ? [1] : [1, 2, 5];
+  const all: number[] = [];
+  for (let decade = Math.floor(Math.log10(least)); decade <= Math.ceil(Math.log10(most)); decade++)
+    for (const digit of digits) all.push(Number((digit * 10 ** decade).toPrecision(12)));
+  const first = all.findLastIndex((tick) => tick <= least);
+  const last = all.findIndex((tick) => tick >= most && tick > (all[first] as number));
+  const ticks = all.slice(first, last + 1);
+  const bottom = Math.log10(ticks[0] as number);
+  const top = Math.log10(ticks.at(-1) as number);
   const at = (value: number): number =>
     from + ((Math.log10(Math.max(value, Number.MIN_VALUE)) - bottom) / (top - bottom)) * (to - from);
   return { ticks, at };

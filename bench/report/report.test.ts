@@ -122,9 +122,9 @@ describe('a chart', () => {
     marks: [{ at: 32, label: 'kill' }],
   } as const;
 
-  test('places the least and the most at the ends of its axes', () => {
+  test('begins and ends its axes at round figures around the values', () => {
     const points = /polyline points="([^"]+)"/.exec(renderChart(chart))?.[1];
-    expect(points).toBe('62.0,194.5 624.0,16.0');
+    expect(points).toBe('62.0,194.5 569.5,16.0');
   });
 
   test('escapes texts, and draws nothing without points', () => {

@@ -4,7 +4,11 @@ import type { Random } from './random.ts';
 export type Distribution = 'uniform' | 'zipfian' | 'latest';
 
 /** Names key number `i`: 11 bytes, as bench/peers/workload.go does. */
-export const keyOf = (i: number): string => `key${String(i).padStart(8, '0')}`;
+export const keyOf = (i: number): string => (i < names.length ? (names[i] as string) : nameOf(i));
+
+const nameOf = (i: number): string => `key${String(i).padStart(8, '0')}`;
+/** Names made once for the usual number of keys: the load generator should not be busy with them. */
+const names = Array.from({ length: 10_000 }, (_, i) => nameOf(i));
 
 /** What of a workload decides about keys. */
 export interface KeySpace {
