@@ -168,7 +168,10 @@ export class NodeHost {
     this.#handle({ kind: 'leave' });
   }
 
-  /** Nothing is handled, written or answered any more; what was handed to the links still leaves. Resolves after the last write. */
+  /**
+   * Nothing is handled, written or answered any more; what was handed to the links still leaves. Resolves
+   * after the last write.
+   */
   async stop(): Promise<void> {
     if (!this.#stopped) this.#turn();
     this.#halt();

@@ -15,7 +15,7 @@ const self = relative(root, import.meta.filename);
 const generated = 'package-lock.json';
 const lineColumnsMax = 130;
 /** What .gitignore keeps out of the repository, and git's own folder. */
-const skipped = new Set(['.git', 'node_modules', 'coverage', '.chaincluster', '.results']);
+const skipped = new Set(['.git', 'node_modules', 'coverage', '.chaincluster', '.results', 'out']);
 
 const everywhere = (path: string) => path !== self && path !== generated;
 const source = (path: string) => path.endsWith('.ts');
@@ -49,9 +49,10 @@ const rules: readonly Rule[] = [
     find: (file) => matches(file, /\bissues? #?\d+/i),
   },
   {
-    name: `no line longer than ${lineColumnsMax} columns`,
+    // A sentence in quotes stays whole: it is found by searching for it.
+    name: `no line longer than ${lineColumnsMax} columns, but for texts`,
     applies: source,
-    find: (file) => matches(file, new RegExp(`^.{${lineColumnsMax + 1},}`, 'u')),
+    find: (file) => matches(file, new RegExp(`^[^'"\`]{${lineColumnsMax + 1},}$`, 'u')),
   },
   {
     name: 'no folder called utils: a folder says what is in it',
@@ -89,7 +90,7 @@ describe('the rules see', () => {
     'see ../shared/kube/cluster',
     'https://registry.npmjs.org/x',
     'fixes issue 12',
-    `'${'long '.repeat(30)}'`,
+    `// ${'long '.repeat(30)}`,
     'const now = Date.now();',
     'const at = new Date();',
     'const luck = Math.random();',

@@ -1,4 +1,7 @@
-/** Gives processes a small processor of their own each, through Linux control groups, so that one machine can stand for several. */
+/**
+ * Gives processes a small processor of their own each, through Linux control groups, so that one machine
+ * can stand for several.
+ */
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 

@@ -67,7 +67,8 @@ th:first-child, td:first-child { text-align: left; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 520px), 1fr)); gap: 1.5rem; }
 figure { margin: 1rem 0 0; } figcaption { font-weight: 600; }
 svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; } svg text { fill: currentColor; }
-svg .axis, svg .mark + text { fill: var(--soft); } .grid { stroke: var(--line); } .mark { stroke: var(--soft); stroke-dasharray: 4 3; }
+svg .axis, svg .mark + text { fill: var(--soft); }
+    .grid { stroke: var(--line); } .mark { stroke: var(--soft); stroke-dasharray: 4 3; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: 13px; }
 .legend i { display: inline-block; width: 1.4em; height: .25em; margin-right: .4em; vertical-align: middle; border-radius: 2px; }
 `;

@@ -1,4 +1,7 @@
-/** Who is alive, as far as this leader heard: healthy, suspect, dead, flapping (section 6). Silence counts only while the leader itself ran. */
+/**
+ * Who is alive, as far as this leader heard: healthy, suspect, dead, flapping (section 6). Silence counts
+ * only while the leader itself ran.
+ */
 import type { NodeName } from '../words.ts';
 import { type CoordinatorState, type Heard, type Lived, notice, type SavedNode } from './state.ts';
 
