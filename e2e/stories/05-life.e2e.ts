@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { Cluster } from '../harness/cluster.ts';
-import { kubectl, list, until } from '../harness/kubectl.ts';
+import { apply, kubectl, list, restrictedNamespace, until } from '../harness/kubectl.ts';
 import { settings } from '../harness/settings.ts';
 import { story } from '../harness/story.ts';
 import { helmInstall } from '../setup/operator.ts';
@@ -72,5 +72,52 @@ story(
     await helmInstall(settings.nextImage);
     await cluster.ready();
     expect(await identities()).toEqual(before);
+  },
+);
+
+story(
+  'an operator for all namespaces, and people with the usual roles',
+  { seconds: 400 },
+  async ({ cluster, after }) => {
+    const anywhere = new Cluster(`${settings.namespace}-anywhere`, 'small');
+    after(() => helmInstall(settings.image));
+    await helmInstall(
+      settings.image,
+      ...['watchNamespaces=null', 'rbac.aggregate=true', 'rbac.storageClasses=true'].flatMap((value) => [
+        '--set',
+        value,
+      ]),
+    );
+    after(() => kubectl(['delete', 'namespace', anywhere.namespace, '--wait=false', '--ignore-not-found']));
+    await apply(restrictedNamespace(anywhere.namespace));
+    await anywhere.apply({ slots: 4, nodes: 1, replicationFactor: 1, coordinators: 1 });
+    await anywhere.ready(240);
+    await cluster.ready();
+
+    await kubectl([
+      'create',
+      'rolebinding',
+      'viewer',
+      '-n',
+      anywhere.namespace,
+      '--clusterrole=view',
+      '--user=viewer',
+    ]);
+    const may = (verb: string) =>
+      kubectl([
+        'auth',
+        'can-i',
+        verb,
+        'chainclusters.chaincluster.dev',
+        '-n',
+        anywhere.namespace,
+        '--as=viewer',
+      ]).then(
+        (text) => text.trim() === 'yes',
+        () => false,
+      );
+    await until('the roles are aggregated', 30, async () => ((await may('get')) ? true : undefined));
+    expect(await may('delete')).toBe(false);
+    await anywhere.delete();
   },
 );
