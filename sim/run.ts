@@ -122,7 +122,7 @@ function begin(world: World, plan: Plan): void {
   for (const seat of world.coordinators)
     world.schedule.after(world.random.between(0, 500), () => world.startCoordinator(seat));
   for (const seat of world.nodes)
-    world.schedule.after(world.random.between(0, 1000), () => world.startNode(seat, false));
+    world.schedule.after(world.random.between(0, 1000), () => world.startNode(seat));
   if (plan.trimEveryMs > 0) keepTrimming(world, plan);
   if (plan.disk.durability === 'os') keepFlushing(world);
 }

@@ -27,7 +27,7 @@ export function restartEverything(world: World): void {
   for (const seat of world.coordinators) if (seat.host === null) world.startCoordinator(seat);
   for (const seat of world.nodes) {
     if (seat.host?.failed === true) world.endNode(seat, false);
-    if (seat.host === null) world.startNode(seat, true);
+    if (seat.host === null) world.startNode(seat);
   }
 }
 

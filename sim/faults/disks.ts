@@ -21,7 +21,7 @@ export const diskerror: Inject = (f) => {
     disk.mendNext();
     if (!host.failed || seat.host !== host) return;
     f.world.endNode(seat, false);
-    f.world.startNode(seat, true);
+    f.world.startNode(seat);
   };
 };
 

@@ -12,8 +12,8 @@ import {
 } from './context.ts';
 
 /** Starts a node again unless somebody already did. */
-const restart = (world: World, seat: NodeSeat, lockProof: boolean) => (): void => {
-  if (seat.host === null) world.startNode(seat, lockProof);
+const restart = (world: World, seat: NodeSeat) => (): void => {
+  if (seat.host === null) world.startNode(seat);
 };
 
 function crashOne(f: FaultContext, quiet: boolean): NodeSeat | null {
@@ -26,14 +26,17 @@ function crashOne(f: FaultContext, quiet: boolean): NodeSeat | null {
 
 export const crash: Inject = (f) => {
   const seat = crashOne(f, f.random.chance(0.3));
-  return seat === null ? null : restart(f.world, seat, f.random.chance(0.7));
+  if (seat === null) return null;
+  // Every third time the process comes back somewhere else.
+  if (f.random.chance(0.3)) f.world.reboot(seat);
+  return restart(f.world, seat);
 };
 
 export const bounce: Inject = (f) => {
   const seat = crashOne(f, false);
   if (seat === null) return null;
-  f.world.schedule.after(f.random.between(1, 150), restart(f.world, seat, f.random.chance(0.7)));
-  return restart(f.world, seat, true);
+  f.world.schedule.after(f.random.between(1, 150), restart(f.world, seat));
+  return restart(f.world, seat);
 };
 
 /** The machine boots anew: no process can prove that it follows the old one, and unflushed writes are gone. */
@@ -41,13 +44,15 @@ export const power: Inject = (f) => {
   if (f.world.plan.disk.durability === 'os')
     return loseSomething(f, (seat) => {
       f.world.endNode(seat, true);
+      f.world.reboot(seat);
       f.damaged(seat.disk);
       seat.disk.powerLoss();
     });
   const seat = crashOne(f, true);
   if (seat === null) return null;
+  f.world.reboot(seat);
   seat.disk.powerLoss();
-  return restart(f.world, seat, false);
+  return restart(f.world, seat);
 };
 
 export const blackout: Inject = (f) => {
@@ -56,7 +61,7 @@ export const blackout: Inject = (f) => {
   f.took();
   for (const seat of seats) f.world.endNode(seat, false);
   const undos = seats.map((seat) => {
-    const undo = restart(f.world, seat, true);
+    const undo = restart(f.world, seat);
     f.world.schedule.after(f.random.between(1, f.lasts), undo);
     return undo;
   });
@@ -69,6 +74,7 @@ export const blank: Inject = (f) =>
   loseSomething(f, (seat) => {
     f.world.endNode(seat, f.random.chance(0.5));
     f.damaged(seat.disk);
+    f.world.reboot(seat);
     f.world.format(seat);
   });
 
@@ -91,11 +97,11 @@ function loseSomething(f: FaultContext, lose: (seat: NodeSeat) => void): Undo {
     if (over || seat.host === null || !mayLose(f, seat.disk)) return;
     f.took();
     lose(seat);
-    f.world.schedule.after(f.random.between(1, f.lasts), restart(f.world, seat, false));
+    f.world.schedule.after(f.random.between(1, f.lasts), restart(f.world, seat));
   });
   return () => {
     over = true;
-    restart(f.world, seat, false)();
+    restart(f.world, seat)();
   };
 }
 
@@ -107,9 +113,10 @@ export const twin: Inject = (f) => {
   f.took();
   old.disk.stall(Number.POSITIVE_INFINITY);
   seat.disk = old.disk.clone();
+  f.world.reboot(seat);
   seat.host = null;
   f.world.zombies.push(old);
-  f.world.startNode(seat, false);
+  f.world.startNode(seat);
   return () => f.world.buryZombie(old);
 };
 
@@ -164,7 +171,7 @@ export const leave: Inject = (f) => {
   watch();
   return () => {
     if (seat.host === host) f.world.endNode(seat, false);
-    restart(f.world, seat, true)();
+    restart(f.world, seat)();
   };
 };
 

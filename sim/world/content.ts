@@ -29,27 +29,33 @@ export interface SlotContent {
 
 export interface Content {
   identity: Identity;
+  /** Boot of the machine on which `identity` was written: who holds the store there follows that incarnation (R23). */
+  registeredOn: number;
   readonly slots: Map<Slot, SlotContent>;
 }
 
 export const createContent = (): Content => ({
   identity: { clusterId: '', epoch: 0 as Epoch, incarnation: noIncarnation },
+  registeredOn: -1,
   slots: new Map(),
 });
 
 /** A copy that later batches on the original do not reach. */
 export const copyContent = (c: Content): Content => ({
   identity: c.identity,
+  registeredOn: c.registeredOn,
   slots: new Map(
     [...c.slots].map(([slot, s]) => [slot, { ...s, log: [...s.log], values: new Map(s.values) }]),
   ),
 });
 
 /** @throws InvariantBroken when the batch asks for what no store may do. */
-export function applyBatch(content: Content, batch: Batch): void {
+export function applyBatch(content: Content, batch: Batch, machineBoot: number): void {
   for (const item of batch.items) {
-    if (item.kind === 'identity') content.identity = item;
-    else applyItem(slotContent(content, item.slot), item);
+    if (item.kind === 'identity') {
+      content.identity = item;
+      content.registeredOn = machineBoot;
+    } else applyItem(slotContent(content, item.slot), item);
   }
 }
 

@@ -25,6 +25,8 @@ export interface Disk {
   readonly busy: boolean;
   /** Values that the disk gives back damaged. */
   readonly rotten: Set<Key>;
+  /** A machine takes the disk; `boot` numbers the times that machines were booted. */
+  mount(boot: number): void;
   write(batch: Batch, done: () => void, failed: (why: string) => void): void;
   fetch(slot: Slot, key: Key): Uint8Array | null | 'corrupt';
   readLog(slot: Slot, from: Seq, maxBytes: number): readonly Entry[];
@@ -63,10 +65,11 @@ export function createDisk(
   let writing: { batch: Batch; gone: boolean } | null = null;
   let stalledUntil = 0;
   let breaks = false;
+  let machineBoot = -1;
   const rotten = new Set<Key>();
 
   function settle(batch: Batch): void {
-    applyBatch(content, batch);
+    applyBatch(content, batch, machineBoot);
     if (synced !== null) unsynced.push(batch);
     if (batch.items.some(isPrecious)) flush();
     for (const item of batch.items)
@@ -75,7 +78,7 @@ export function createDisk(
 
   function flush(): void {
     if (synced === null) return;
-    for (const batch of unsynced) applyBatch(synced, batch);
+    for (const batch of unsynced) applyBatch(synced, batch, machineBoot);
     unsynced = [];
   }
 
@@ -124,7 +127,7 @@ export function createDisk(
     const proven = synced;
     const ends = new Map([...proven.slots].map(([slot, s]) => [slot, endOf(s)]));
     const kept = unsynced.slice(0, random.int(unsynced.length + 1));
-    for (const batch of kept) applyBatch(proven, batch);
+    for (const batch of kept) applyBatch(proven, batch, machineBoot);
     for (const [slot, s] of proven.slots)
       s.syncedEnd ??= ends.get(slot) ?? { version: s.start.version, seq: s.start.seq };
     content = proven;
@@ -141,6 +144,9 @@ export function createDisk(
       return writing !== null;
     },
     rotten,
+    mount(boot) {
+      machineBoot = boot;
+    },
     write,
     fetch(slot, key) {
       if (rotten.has(key)) return 'corrupt';
@@ -187,7 +193,7 @@ export function createDisk(
     powerLoss,
     clone() {
       const copy = copyContent(content);
-      if (writing !== null && random.chance(0.5)) applyBatch(copy, writing.batch);
+      if (writing !== null && random.chance(0.5)) applyBatch(copy, writing.batch, machineBoot);
       return createDisk(schedule, random, id, options, copy);
     },
     flush,

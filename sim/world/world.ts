@@ -26,8 +26,10 @@ export interface NodeSeat {
   readonly clock: Clock;
   disk: Disk;
   host: NodeHost | null;
-  /** Disks that it had before, for those who look back. */
+  /** Numbers the disks that it had. */
   formats: number;
+  /** Rises with every boot of its machine, and when its volume moves to another one. */
+  boot: number;
 }
 
 export interface CoordinatorSeat {
@@ -60,8 +62,10 @@ export interface World extends HostWorld {
   readonly closer: Client;
   readonly history: HistoryRecord[];
   desired: Desired;
-  /** `lockProof`: the new process holds the store's lock on the machine that ran the old one. */
-  startNode(seat: NodeSeat, lockProof: boolean): NodeHost;
+  /** The new process holds the store's lock; it says so when that proves that the registered process is over. */
+  startNode(seat: NodeSeat): NodeHost;
+  /** The next process of the node runs on a machine that did not run the last one, or was booted since. */
+  reboot(seat: NodeSeat): void;
   endNode(seat: NodeSeat, quiet: boolean): void;
   /** Processes whose volume was taken from them and that still run. */
   readonly zombies: NodeHost[];
@@ -98,6 +102,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
   let machine = 0;
   let process = 0;
   let person = 0;
+  let boots = 0;
 
   const newClock = (): Clock => {
     const { clockRate } = plan.timings;
@@ -117,6 +122,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     disk: newDisk(`store-n${i}-0`),
     host: null,
     formats: 0,
+    boot: 0,
   }));
   const coordinators: CoordinatorSeat[] = Array.from({ length: plan.coordinators }, (_, i) => ({
     name: `c${i}`,
@@ -158,8 +164,10 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     );
   }
 
-  function startNode(seat: NodeSeat, lockProof: boolean): NodeHost {
+  function startNode(seat: NodeSeat): NodeHost {
     process++;
+    seat.disk.mount(seat.boot);
+    const lockProof = seat.disk.content.registeredOn === seat.boot;
     const host = createNodeHost(
       hostWorld,
       {
@@ -255,6 +263,10 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     history,
     desired,
     startNode,
+    reboot(seat) {
+      boots++;
+      seat.boot = boots;
+    },
     endNode,
     zombies,
     buryZombie(host) {

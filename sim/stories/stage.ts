@@ -1,0 +1,433 @@
+/**
+ * A stage for stories: real cores of nodes, whose messages, disk writes and store reads wait until the script lets
+ * them go. One slot, no coordinator: the script hands out chain versions and leases itself, in any order it likes.
+ */
+import type { AssignmentSet, PeerMessage } from '../../protocol/messages.ts';
+import type { Effects } from '../../protocol/node/contract.ts';
+import { NodeCore } from '../../protocol/node/node.ts';
+import type { Batch, Boot, BootSlot } from '../../protocol/persist.ts';
+import type { Replica } from '../../protocol/replica/state.ts';
+import type { ReadRequest, Reply, Request, WriteRequest } from '../../protocol/requests.ts';
+import { LabDisk } from '../../protocol/testing/lab.ts';
+import { defaultTimings, type Timings } from '../../protocol/timings.ts';
+import {
+  type Assignment,
+  chainVersion,
+  clientId,
+  epoch,
+  type Incarnation,
+  incarnation,
+  key,
+  type Member,
+  type NodeName,
+  nodeName,
+  requestNumber,
+  revision,
+  slot,
+  storeId,
+} from '../../protocol/words.ts';
+
+const coordinator = 'c:1';
+const wall = 1_700_000_000_000;
+
+interface Actor {
+  readonly name: NodeName;
+  core: NodeCore;
+  disk: LabDisk;
+  batch: Batch | null;
+  up: boolean;
+  wallOffset: number;
+  /** Number of its newest heartbeat. */
+  beat: number;
+}
+
+interface Sent {
+  readonly incarnation: Incarnation;
+  readonly message: PeerMessage;
+}
+
+export interface Order {
+  readonly joiner?: string;
+  readonly drop?: boolean;
+  /** Who is told; all living ones unless named. */
+  readonly to?: readonly string[];
+  /** Members as incarnations that are no more, by name. */
+  readonly as?: Readonly<Record<string, Incarnation>>;
+}
+
+export class Stage {
+  mono = 1000;
+  readonly #timings: Timings;
+  readonly #actors = new Map<string, Actor>();
+  readonly #wires = new Map<string, Sent[]>();
+  readonly #heldWires = new Set<string>();
+  readonly #heldDisks = new Set<string>();
+  readonly #replies = new Map<number, Reply[]>();
+  #tag = 0;
+  #incarnations = 0;
+  #revision = 0;
+
+  constructor(names: readonly string[], timings: Partial<Timings> = {}) {
+    this.#timings = { ...defaultTimings, ...timings };
+    for (const name of names) this.start(name);
+    this.run();
+  }
+
+  actor(name: string): Actor {
+    const a = this.#actors.get(name);
+    if (a === undefined) throw new Error(`nobody is called ${name}`);
+    return a;
+  }
+
+  /** The replica of the only slot. */
+  replica(name: string): Replica {
+    const r = this.actor(name).core.state.replicas.get(slot(0));
+    if (r === undefined) throw new Error(`${name} has no replica`);
+    return r;
+  }
+
+  incarnation = (name: string): Incarnation => this.actor(name).core.incarnation;
+
+  /* Processes. */
+
+  /** Starts a process on the disk of that name, and registers it under a new incarnation. */
+  start(name: string, boot: Partial<BootSlot> = {}): void {
+    const disk = this.#actors.get(name)?.disk ?? new LabDisk();
+    const found = disk.boot(`store-${name}`);
+    const whole: Boot = { ...found, slots: found.slots.map((s) => ({ ...s, ...boot })) };
+    const core = new NodeCore(
+      {
+        name: nodeName(name),
+        place: { address: `${name}:1`, grpc: '', admin: '', zone: '', host: '', weight: 1 },
+        slots: 1,
+        timings: this.#timings,
+        coordinators: [coordinator],
+        ownClient: clientId(1000 + this.#incarnations),
+        lockProof: true,
+      },
+      whole,
+      this.#now(null),
+    );
+    const a: Actor = { name: nodeName(name), core, disk, batch: null, up: true, wallOffset: 0, beat: 0 };
+    this.#actors.set(name, a);
+    this.#heldDisks.delete(name);
+    this.#handle(a, { kind: 'coordinatorLink', to: coordinator, up: true });
+    this.#incarnations++;
+    this.#handle(a, {
+      kind: 'coordinator',
+      from: coordinator,
+      message: {
+        kind: 'registered',
+        clusterId: 'stage',
+        epoch: epoch(1),
+        incarnation: incarnation(epoch(1), this.#incarnations),
+        slots: 1,
+      },
+    });
+    for (const other of this.#actors.keys()) if (other !== name && this.actor(other).up) this.link(name, other, true);
+  }
+
+  /** kill -9 and power off: what was not on disk is lost, `written` says that the batch in flight just made it. */
+  crash(name: string, written = false): void {
+    const a = this.actor(name);
+    if (written && a.batch !== null) a.disk.write(a.batch.items);
+    a.up = false;
+    for (const other of this.#actors.keys()) if (other !== name) this.link(name, other, false);
+  }
+
+  /** The disk as it is now, to come back to later: a volume restored from a snapshot. */
+  snapshot(name: string): LabDisk {
+    const from = this.actor(name).disk;
+    const copy = new LabDisk();
+    copy.identity = from.identity;
+    for (const [s, held] of from.slots)
+      copy.slots.set(s, { ...held, log: [...held.log], values: new Map(held.values) });
+    return copy;
+  }
+
+  restore(name: string, disk: LabDisk): void {
+    this.actor(name).disk = disk;
+  }
+
+  /* Links and disks. */
+
+  /** Down loses what is under way in both directions. */
+  link(a: string, b: string, up: boolean): void {
+    if (!up) {
+      this.#wires.delete(`${a}>${b}`);
+      this.#wires.delete(`${b}>${a}`);
+    }
+    for (const [x, y] of [
+      [a, b],
+      [b, a],
+    ] as const)
+      if (this.actor(x).up) this.#handle(this.actor(x), { kind: 'link', peer: nodeName(y), up });
+  }
+
+  /** Nobody reaches `name` any more. */
+  isolate(name: string): void {
+    for (const other of this.#actors.keys()) if (other !== name) this.link(name, other, false);
+  }
+
+  /** Messages of these wires (`a>b`) wait until they are released. */
+  hold(...wires: string[]): void {
+    for (const w of wires) this.#heldWires.add(w);
+  }
+
+  release(...wires: string[]): void {
+    for (const w of wires) this.#heldWires.delete(w);
+  }
+
+  /** The disk of `name` finishes nothing until it is released. */
+  stall(...names: string[]): void {
+    for (const n of names) this.#heldDisks.add(n);
+  }
+
+  resume(...names: string[]): void {
+    for (const n of names) this.#heldDisks.delete(n);
+  }
+
+  /** Messages on their way, in order. */
+  waiting = (wire: string): PeerMessage[] => (this.#wires.get(wire) ?? []).map((s) => s.message);
+
+  /** Delivers the first message of a wire, held or not. */
+  deliver(wire: string): void {
+    const sent = this.#wires.get(wire)?.shift();
+    const [from, to] = wire.split('>') as [string, string];
+    if (sent === undefined) throw new Error(`nothing is on its way ${wire}`);
+    this.#handle(this.actor(to), { kind: 'peer', from: nodeName(from), ...sent });
+  }
+
+  /** A message that nobody sent in this story: an old one that comes late, or a copy. */
+  inject(from: string, to: string, message: PeerMessage, of = this.incarnation(from)): void {
+    this.#handle(this.actor(to), { kind: 'peer', from: nodeName(from), incarnation: of, message });
+  }
+
+  /** Lets everything happen that is not held. */
+  run(): void {
+    for (let i = 0; i < 10_000; i++) if (!this.#step()) return;
+    throw new Error('messages go round in circles');
+  }
+
+  #step(): boolean {
+    for (const a of this.#actors.values()) {
+      if (!a.up || a.batch === null || this.#heldDisks.has(a.name)) continue;
+      this.persist(a.name);
+      return true;
+    }
+    for (const [wire, queue] of this.#wires) {
+      if (queue.length === 0 || this.#heldWires.has(wire)) continue;
+      this.deliver(wire);
+      return true;
+    }
+    return false;
+  }
+
+  /** The batch in flight is on disk. */
+  persist(name: string): void {
+    const a = this.actor(name);
+    const batch = a.batch;
+    if (batch === null) throw new Error(`${name} writes nothing`);
+    a.batch = null;
+    a.disk.write(batch.items);
+    this.#handle(a, { kind: 'persisted', batch: batch.id });
+  }
+
+  /** Lets `ms` pass in steps of 10 ms, with everything that is due. */
+  pass(ms: number): void {
+    for (const end = this.mono + ms; this.mono < end; ) {
+      this.mono += 10;
+      for (const a of this.#actors.values()) if (a.up) this.#handle(a, { kind: 'tick' });
+      this.run();
+    }
+  }
+
+  /** The wall clock of `name` jumps. */
+  shiftClock(name: string, ms: number): void {
+    this.actor(name).wallOffset += ms;
+  }
+
+  /* Control. */
+
+  /** Tells of a chain version; an incarnation is the present one of that name unless `as` says another. */
+  order(version: number, members: readonly string[], order: Order = {}): void {
+    const member = (name: string): Member => ({
+      node: nodeName(name),
+      incarnation: order.as?.[name] ?? this.incarnation(name),
+      address: `${name}:1`,
+    });
+    this.#revision++;
+    const assignment: Assignment = {
+      slot: slot(0),
+      version: chainVersion(version),
+      members: members.map(member),
+      joiner: order.joiner === undefined ? null : member(order.joiner),
+      drop: order.drop ?? false,
+    };
+    const living = [...this.#actors.keys()].filter((n) => this.actor(n).up);
+    for (const name of order.to ?? living) this.set(name, this.#revision, [assignment]);
+  }
+
+  /** One set of assignments, as the coordinator would send it. */
+  set(name: string, number: number, assignments: AssignmentSet['assignments']): void {
+    this.#handle(this.actor(name), {
+      kind: 'coordinator',
+      from: coordinator,
+      message: {
+        kind: 'set',
+        clusterId: 'stage',
+        epoch: epoch(1),
+        revision: revision(number),
+        incarnation: this.incarnation(name),
+        assignments,
+        routes: [],
+      },
+    });
+  }
+
+  /** Answers the newest heartbeat with a read lease that covers what is installed now. */
+  grant(...names: string[]): void {
+    for (const name of names) {
+      const a = this.actor(name);
+      this.mono += this.#timings.heartbeatMs;
+      this.#handle(a, { kind: 'tick' });
+      this.#handle(a, {
+        kind: 'coordinator',
+        from: coordinator,
+        message: {
+          kind: 'grant',
+          epoch: epoch(1),
+          incarnation: a.core.incarnation,
+          beat: a.beat,
+          leaseMs: 3_600_000,
+          denied: [],
+          report: 0,
+          admitted: true,
+          left: false,
+        },
+      });
+    }
+  }
+
+  /** The read lease of `name` is over. */
+  expire(name: string): void {
+    this.actor(name).core.state.lease.until = Number.NEGATIVE_INFINITY;
+  }
+
+  /* Clients. */
+
+  /** Sends a request to `name`; the tag names its replies. */
+  ask(name: string, request: Request): number {
+    this.#tag++;
+    this.#handle(this.actor(name), { kind: 'request', tag: this.#tag, request });
+    return this.#tag;
+  }
+
+  /** The only reply so far, or undefined. @throws Error when there are several: exactly one may ever come. */
+  reply(tag: number): Reply | undefined {
+    const replies = this.#replies.get(tag) ?? [];
+    if (replies.length > 1) throw new Error(`${replies.length} replies to one request`);
+    return replies[0];
+  }
+
+  /** The text that a strong read at `name` returns now, null when absent, the error's code, or 'no answer'. */
+  read(name: string, of = 'k'): string | null {
+    const tag = this.ask(name, get(of));
+    this.run();
+    const reply = this.reply(tag);
+    if (reply === undefined) return 'no answer';
+    if (reply.kind === 'failed') return reply.code;
+    return reply.kind === 'read' ? valueOf(reply.entry) : reply.kind;
+  }
+
+  #now(a: Actor | null): { mono: number; wall: number } {
+    return { mono: this.mono, wall: wall + this.mono + (a?.wallOffset ?? 0) };
+  }
+
+  #handle(a: Actor, event: Parameters<NodeCore['handle']>[0]): void {
+    a.core.handle(event, this.#now(a));
+    this.#drain(a);
+  }
+
+  #drain(a: Actor): void {
+    for (;;) {
+      const e = a.core.drain();
+      this.#carry(a, e);
+      if (a.batch === null) a.batch = a.core.takeBatch();
+      if (!this.#answerReads(a, e)) return;
+    }
+  }
+
+  #carry(a: Actor, e: Effects): void {
+    for (const { tag, reply } of e.replies) this.#replies.set(tag, [...(this.#replies.get(tag) ?? []), reply]);
+    for (const [to, messages] of e.sends) {
+      if (this.#actors.get(to)?.up !== true || a.core.state.links.get(to)?.up !== true) continue;
+      const wire = `${a.name}>${to}`;
+      const queue = this.#wires.get(wire) ?? [];
+      this.#wires.set(wire, queue);
+      for (const message of messages) queue.push({ incarnation: a.core.incarnation, message });
+    }
+    for (const { message } of e.control) if (message.kind === 'heartbeat') a.beat = message.beat;
+  }
+
+  /** Store reads are answered at once. True when there were any. */
+  #answerReads(a: Actor, e: Effects): boolean {
+    const now = this.#now(a);
+    const held = a.disk.slot(slot(0));
+    for (const f of e.fetches)
+      a.core.handle({ kind: 'fetched', id: f.id, entry: held.values.get(f.key)?.bytes ?? null }, now);
+    for (const r of e.logReads)
+      a.core.handle({ kind: 'logRead', id: r.id, entries: held.log.filter((x) => x.seq >= r.from) }, now);
+    for (const s of e.scans) {
+      const values = [...held.values].filter(([k]) => s.after === null || k > s.after);
+      a.core.handle(
+        { kind: 'scanned', id: s.id, result: { values: values.map(([, v]) => v.bytes), next: null } },
+        now,
+      );
+    }
+    return e.fetches.length + e.logReads.length + e.scans.length > 0;
+  }
+}
+
+const text = new TextDecoder();
+
+function valueOf(entry: Uint8Array | null): string | null {
+  if (entry === null) return null;
+  const keyLength = (entry[10] as number) | ((entry[11] as number) << 8);
+  return text.decode(entry.subarray(72 + keyLength));
+}
+
+let requests = 0;
+
+/** A put of `value` under a request number that nobody used. */
+export function put(value: string, more: Partial<WriteRequest> = {}): WriteRequest {
+  requests++;
+  return {
+    op: 'put',
+    key: key('k'),
+    version: chainVersion(0),
+    passOn: false,
+    deadlineMs: 5000,
+    value: new TextEncoder().encode(value),
+    delta: 0n,
+    conditions: [],
+    client: clientId(7),
+    number: requestNumber(requests),
+    floor: requestNumber(Math.max(1, requests - 100)),
+    slotTime: wall + 1000,
+    retry: false,
+    ...more,
+  };
+}
+
+export const get = (of: string, more: Partial<ReadRequest> = {}): ReadRequest => ({
+  op: 'get',
+  key: key(of),
+  version: chainVersion(0),
+  passOn: false,
+  deadlineMs: 5000,
+  level: 'strong',
+  boundMs: 0,
+  token: null,
+  ...more,
+});
