@@ -135,6 +135,10 @@ export function stepDown(s: CoordinatorState, why: string): void {
   s.work = null;
   s.saving = null;
   s.heard.clear();
+  // What it granted once says nothing about what others grant from now on.
+  s.leases.clear();
+  s.firsts.clear();
+  s.firstAt = null;
   s.registering = [];
   s.publishedAt.clear();
   s.massSince = null;
