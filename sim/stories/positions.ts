@@ -3,4 +3,7 @@ import { chainVersion, type Position, seq } from '../../protocol/words.ts';
 
 export { origin } from '../../protocol/words.ts';
 
-export const position = (version: number, at: number): Position => ({ version: chainVersion(version), seq: seq(at) });
+export const position = (version: number, at: number): Position => ({
+  version: chainVersion(version),
+  seq: seq(at),
+});

@@ -124,7 +124,8 @@ export class Stage {
         slots: 1,
       },
     });
-    for (const other of this.#actors.keys()) if (other !== name && this.actor(other).up) this.link(name, other, true);
+    for (const other of this.#actors.keys())
+      if (other !== name && this.actor(other).up) this.link(name, other, true);
   }
 
   /** kill -9 and power off: what was not on disk is lost, `written` says that the batch in flight just made it. */
@@ -359,7 +360,8 @@ export class Stage {
   }
 
   #carry(a: Actor, e: Effects): void {
-    for (const { tag, reply } of e.replies) this.#replies.set(tag, [...(this.#replies.get(tag) ?? []), reply]);
+    for (const { tag, reply } of e.replies)
+      this.#replies.set(tag, [...(this.#replies.get(tag) ?? []), reply]);
     for (const [to, messages] of e.sends) {
       if (this.#actors.get(to)?.up !== true || a.core.state.links.get(to)?.up !== true) continue;
       const wire = `${a.name}>${to}`;
