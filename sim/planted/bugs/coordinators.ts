@@ -1,0 +1,180 @@
+/** Planted bugs of coordinators: leadership, leases, versions (sections 3, 4 and 6). */
+import { bug, edit, type PlantedBug } from '../bug.ts';
+
+const chains = 'coordinator/chains.ts';
+const nodes = 'coordinator/nodes.ts';
+const election = 'coordinator/election.ts';
+const fenceCall =
+  'fence(s, { ...old, epoch: (old.epoch + 1) as Epoch, revision: (old.revision + 1) as Revision });';
+
+export const coordinatorBugs: readonly PlantedBug[] = [
+  bug(
+    'left-out-gets-lease',
+    'R6',
+    'who is left out of a saved version is granted leases until it is handed out',
+    [edit(nodes, '      leaseMs,\n      denied,', '      leaseMs,\n      denied: [],')],
+    'cutOff',
+  ),
+  bug(
+    'handed-out-at-once',
+    'R6',
+    'a version is handed out before the leases of those it leaves out have ended',
+    [edit(chains, 'c.excluded.every(', '[].every(')],
+    'cutOff',
+  ),
+  bug(
+    'restart-ends-old-process',
+    'R23',
+    'a registration from the same store ends the lease of the process before it without proof',
+    [
+      edit(
+        nodes,
+        '(before?.gone === true || (sameStore && m.lockProof && m.previous === known.incarnation));',
+        '(before?.gone === true || sameStore);',
+      ),
+    ],
+    'cutOff',
+  ),
+  bug('incarnation-kept', 'R23', 'a process that registers anew keeps the incarnation of the one before it', [
+    edit(
+      nodes,
+      'const issued = incarnation(s.work.epoch, s.counter);',
+      'const issued = s.work.nodes.find((n) => n.node === m.node && n.store === m.store)?.incarnation ?? incarnation(s.work.epoch, s.counter);',
+    ),
+  ]),
+  bug(
+    'no-whole-member-kept',
+    'R7',
+    'a version may leave out every member that surely has everything',
+    [
+      edit(
+        chains,
+        '  if (!rest.some((m) => m.whole)) return false;',
+        '  if (rest.length === 0) return false;',
+      ),
+    ],
+    'changes',
+  ),
+  bug('blank-store-is-member', 'P31', 'a node that comes back with an empty store is still a member', [
+    edit(
+      chains,
+      'if (n === undefined || n.incarnation === m.incarnation || n.store !== m.store) return m;',
+      'if (n === undefined || n.incarnation === m.incarnation) return m;',
+    ),
+    edit(
+      chains,
+      'return { ...m, incarnation: n.incarnation, address',
+      'return { ...m, store: n.store, incarnation: n.incarnation, address',
+    ),
+  ]),
+  bug('old-heartbeat-taken', 'P7', 'a late heartbeat overwrites what a younger one reported', [
+    edit(nodes, 'if (h.gone || m.beat <= h.beat) return;', 'if (h.gone) return;'),
+  ]),
+  bug(
+    'published-before-saved',
+    '6',
+    'versions are handed out before they are saved',
+    [
+      edit(
+        nodes,
+        'const saved = s.saved;\n  if (saved === null || !leads(s) || h.gone) return;',
+        'const saved = s.work;\n  if (saved === null || !leads(s) || h.gone) return;',
+      ),
+    ],
+    'unknown',
+  ),
+  bug(
+    'unknown-save-believed',
+    'R31',
+    'a save with unknown outcome is taken as done',
+    [
+      edit(
+        'coordinator/saving.ts',
+        "call(s, { kind: 'reread', state }, 'state', null);",
+        'confirm(s, state, s.stateTag as string);',
+      ),
+    ],
+    'unknown',
+  ),
+  bug(
+    'leader-before-fence',
+    'R11',
+    'a new leader acts on what it read before it wrote its epoch',
+    [
+      edit(
+        election,
+        fenceCall,
+        fenceCall
+          .replace('fence(s, {', 'onFenced(s, {')
+          .replace('});', "}, { kind: 'written', tag: o.tag as string });"),
+      ),
+    ],
+    'leaders',
+  ),
+  bug(
+    'grants-after-own-lease',
+    'R12',
+    'a leader goes on after its own lease ran out',
+    [
+      edit(
+        election,
+        "s.leading.at === 'leader' && s.now.mono < s.leaderUntil;",
+        "s.leading.at === 'leader';",
+      ),
+      edit(election, "if (s.leading.at !== 'follower' && s.now.mono >= s.leaderUntil)", 'if (false)'),
+    ],
+    'leaders',
+  ),
+  bug(
+    'takeover-wait-skipped',
+    'R13',
+    'a new leader does not wait for the leases that its predecessor granted',
+    [
+      edit(
+        nodes,
+        'leaseGrantedMs(s.saved?.leaseMsMax ?? s.desired.timings.readLeaseMs, s.desired.timings.clockRate);',
+        '0;',
+      ),
+    ],
+    'leaders',
+  ),
+  bug(
+    'takeover-wait-as-wished',
+    'R14',
+    'a new leader waits for the lease that is wished now, not for the longest that was allowed',
+    [edit(nodes, 's.saved?.leaseMsMax ?? s.desired.timings.readLeaseMs', 's.desired.timings.readLeaseMs')],
+    'leaders',
+  ),
+  bug(
+    'lease-lowered-at-once',
+    'R14',
+    'the allowed lease is lowered while longer ones are out',
+    [edit('coordinator/coordinator.ts', 'if (s.now.mono >= s.lowerAt)', '')],
+    'leaders',
+  ),
+  bug(
+    'lease-margin-reversed',
+    'P44',
+    'holders of leases count them longer than their granters',
+    [
+      edit(
+        'timings.ts',
+        'leaseHeldMs = (leaseMs: number, rate: number): number => leaseMs * (1 - rate)',
+        'leaseHeldMs = (leaseMs: number, rate: number): number => leaseMs * (1 + rate)',
+      ),
+      edit(
+        'timings.ts',
+        'leaseGrantedMs = (leaseMs: number, rate: number): number => leaseMs * (1 + rate)',
+        'leaseGrantedMs = (leaseMs: number, rate: number): number => leaseMs * (1 - rate)',
+      ),
+    ],
+    'cutOff',
+  ),
+  bug('data-dropped-early', 'R19', 'who is left out may delete its data while the chain is not whole', [
+    edit(
+      nodes,
+      'c.handedOut && c.members.length >= length && c.members.every((m) => m.whole) && c.joiner === null;',
+      'true;',
+    ),
+  ]),
+];

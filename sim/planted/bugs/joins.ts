@@ -1,0 +1,92 @@
+/** Planted bugs of copies and joins (section 5). */
+import { bug, edit, type PlantedBug } from '../bug.ts';
+
+const joining = 'replica/joining.ts';
+const chains = 'coordinator/chains.ts';
+const wholeAtOnce = edit(
+  chains,
+  '{ ...j, since: version, whole: false };',
+  '{ ...j, since: version, whole: true };',
+);
+
+export const joinBugs: readonly PlantedBug[] = [
+  bug(
+    'copy-without-memory',
+    'P27',
+    'a chunk of a copy shows the store alone, without what is committed and not applied yet',
+    [edit(joining, 'const values = overlay(r, f.after, scanned);', 'const values = [...scanned.values];')],
+    'copies',
+  ),
+  bug(
+    'copy-misses-deletes',
+    'P30',
+    'a chunk of a copy shows keys that were deleted meanwhile',
+    [
+      edit(
+        joining,
+        '!inMemory.has(stored.key)) out.push(bytes);',
+        '(!inMemory.has(stored.key) || !storesValue(inMemory.get(stored.key)))) out.push(bytes);',
+      ),
+    ],
+    'copies',
+  ),
+  bug(
+    'old-chunk-taken',
+    'P27',
+    'a joiner takes a chunk that is older than its log',
+    [
+      edit(joining, 'if (m.at.seq < c.commit) return pullCopy(r, ctx);', ''),
+      edit(joining, 'r.copied.push(...values, ...overtook(r, m));', 'r.copied.push(...values);'),
+    ],
+    'copies',
+  ),
+  bug(
+    'range-not-emptied',
+    'P30',
+    'a copy is laid over what the joiner had before',
+    [
+      edit(
+        'replica/batch.ts',
+        "items.push({ kind: 'erase', slot, start: r.eraseAt });",
+        "items.push({ kind: 'drop', slot, to: r.eraseAt.seq });",
+      ),
+    ],
+    'copies',
+  ),
+  bug('admitted-while-copying', 'P27', 'a joiner becomes the tail before it has everything', [
+    edit(chains, 'if (report?.version !== c.version || report.insync !== j.incarnation) return false;', ''),
+  ]),
+  bug(
+    'joiner-counts-at-once',
+    'R7',
+    'a joiner may carry the chain alone before it answers as its tail, and may come in without being in-sync',
+    [
+      wholeAtOnce,
+      edit(
+        chains,
+        'if (report?.version !== c.version || report.insync !== j.incarnation) return false;',
+        'if (report === undefined) return false;',
+      ),
+    ],
+    'changes',
+  ),
+  bug(
+    'old-insync-report',
+    'R10',
+    'an in-sync report of an older version admits a joiner, and commits do not wait for it',
+    [
+      wholeAtOnce,
+      edit(
+        chains,
+        'if (report?.version !== c.version || report.insync !== j.incarnation) return false;',
+        'if (report?.insync !== j.incarnation) return false;',
+      ),
+      edit(
+        'replica/chain.ts',
+        'r.insync === noIncarnation ? durable(r) : Math.min(durable(r), r.joinerDisk)',
+        'durable(r)',
+      ),
+    ],
+    'changes',
+  ),
+];

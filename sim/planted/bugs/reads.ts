@@ -1,0 +1,165 @@
+/** Planted bugs of reads, leases and barriers (section 3). */
+import { bug, edit, type PlantedBug } from '../bug.ts';
+
+const reading = 'replica/reading.ts';
+const context = 'node/context.ts';
+const secondVersionLook = edit(
+  reading,
+  "if (r.installed !== f.installed || r.role !== 'member') {",
+  'if (false) {',
+);
+const secondLeaseLook = edit(
+  reading,
+  "} else if (f.proof === 'lease' && !ctx.leaseCovers(r)) return readStrong(",
+  '} else if (false) return readStrong(',
+);
+
+export const readBugs: readonly PlantedBug[] = [
+  bug('dirty-read-at-own-mark', '3', 'a strong read of a dirty key does not ask the tail', [
+    edit(reading, 'if (!dirty || isTail(r)) return fetchAt', 'return fetchAt'),
+  ]),
+  bug(
+    'no-second-look',
+    'P20',
+    'a clean read looks at version and lease before the fetch only',
+    [secondVersionLook, secondLeaseLook],
+    'cutOff',
+  ),
+  bug(
+    'lease-never-ends',
+    'P19',
+    'a node believes in a read lease that ran out',
+    [edit(context, 'now.mono < lease.until &&', '')],
+    'cutOff',
+  ),
+  bug(
+    'lease-from-answer',
+    'P19',
+    'a node counts its lease from the answer, not from the sending of its heartbeat',
+    [
+      edit(
+        'node/control.ts',
+        's.lease.until = beat.sentAt + leaseHeldMs(',
+        's.lease.until = s.now.mono + leaseHeldMs(',
+      ),
+    ],
+    'cutOff',
+  ),
+  bug(
+    'lease-for-every-version',
+    'R35',
+    'a lease also covers versions that were installed after its heartbeat',
+    [edit(context, 'r.installed <= lease.installs &&', '')],
+    'changes',
+  ),
+  bug(
+    'denied-slots-covered',
+    'R6',
+    'a lease also covers slots that the leader denied',
+    [edit(context, '!lease.denied.has(r.slot) &&', '')],
+    'changes',
+  ),
+  bug(
+    'sleep-keeps-lease',
+    'P44',
+    'a lease outlives a suspend during which the monotonic clock stood still',
+    [
+      edit(
+        'node/node.ts',
+        'if (Math.abs(wall - mono) > margin || mono > s.config.timings.readLeaseMs / 2)',
+        'if (false)',
+      ),
+    ],
+    'cutOff',
+  ),
+  bug('query-joined-under-way', 'P22', 'a read joins a question to the tail that began before it', [
+    edit(reading, 'r.query.next.push(p);', '(r.query.asked === 0 ? r.query.next : r.query.waiting).push(p);'),
+  ]),
+  bug(
+    'barrier-joined-under-way',
+    'P22',
+    'a read joins a barrier that began before it',
+    [
+      edit(
+        reading,
+        'r.barrier.next.push(p);',
+        '(r.barrier.asked === 0 ? r.barrier.next : r.barrier.waiting).push(p);',
+      ),
+    ],
+    'cutOff',
+  ),
+  bug(
+    'barrier-skips-the-tail',
+    'P45',
+    'a barrier does not ask the tail',
+    [
+      edit(
+        reading,
+        'r.barrier.missing = a.members.filter(',
+        'r.barrier.missing = a.members.slice(0, -1).filter(',
+      ),
+    ],
+    'cutOff',
+  ),
+  bug(
+    'barrier-asks-nobody',
+    'P45',
+    'without a lease a member answers by its own belief',
+    [
+      edit(
+        reading,
+        'r.barrier.missing = a.members.filter(',
+        'r.barrier.missing = a.members.slice(0, 0).filter(',
+      ),
+    ],
+    'cutOff',
+  ),
+  bug(
+    'tail-answers-query-unproven',
+    'P21',
+    'a tail answers for its commit mark without lease or barrier',
+    [edit(reading, 'if (ctx.leaseCovers(r)) return answerQuery(', 'return answerQuery(')],
+    'cutOff',
+  ),
+  bug(
+    'bounded-from-answer',
+    'R16',
+    'a bounded read counts from the answer of the tail, not from the question',
+    [edit(reading, 'r.tailAskedAt = askedAt;', 'r.tailAskedAt = ctx.mono;')],
+    'weak',
+  ),
+  bug(
+    'bounded-by-any-word',
+    'R16',
+    'a bounded read counts from any word of the tail, whether a lease covered it or not',
+    [
+      edit(
+        'replica/chain.ts',
+        'd.heard = Math.max(d.heard, m.commit.seq) as Seq;',
+        'd.heard = Math.max(d.heard, m.commit.seq) as Seq;\n  r.tailAskedAt = ctx.mono;',
+      ),
+      edit(reading, 'if (isTail(r) ? ctx.leaseCovers(r) : ', 'if (isTail(r) ? true : '),
+    ],
+    'weak',
+  ),
+  bug(
+    'session-token-ignored',
+    '3',
+    'a session read answers below what its session has seen',
+    [edit(reading, 'if (q.token.seq > r.commit) return readStrong(', 'if (false) return readStrong(')],
+    'weak',
+  ),
+  bug(
+    'joiner-answers-reads',
+    'P25',
+    'a replica that is still being copied answers session and eventual reads',
+    [
+      edit(
+        'node/requests.ts',
+        "if (r.installing !== null || r.role !== 'member' || !r.complete) return false;",
+        "if (r.installing !== null || r.role === 'none') return false;",
+      ),
+    ],
+    'weak',
+  ),
+];
