@@ -23,8 +23,8 @@ import {
   nodeName,
   requestNumber,
   revision,
+  seq,
   slot,
-  storeId,
 } from '../../protocol/words.ts';
 
 const coordinator = 'c:1';
@@ -232,6 +232,11 @@ export class Stage {
     a.batch = null;
     a.disk.write(batch.items);
     this.#handle(a, { kind: 'persisted', batch: batch.id });
+  }
+
+  /** Retention wants the log up to here gone. */
+  trim(name: string, upTo: number): void {
+    this.#handle(this.actor(name), { kind: 'trim', upTo: [{ slot: slot(0), seq: seq(upTo) }] });
   }
 
   /** Lets `ms` pass in steps of 10 ms, with everything that is due. */

@@ -1,0 +1,298 @@
+/** Stories of what a disk forgot or kept too long, and of joins (R10, R15, R19, R20, R22, R28, R29). */
+import { describe, expect, test } from 'vitest';
+import type { PersistItem } from '../../protocol/persist.ts';
+import { reportOf } from '../../protocol/replica/replica.ts';
+import { comparePositions, noIncarnation } from '../../protocol/words.ts';
+import { origin, position } from './positions.ts';
+import { put, Stage } from './stage.ts';
+
+describe('R10: a joiner counts only where the tail of this version, in this process, waits for it', () => {
+  function insync(): Stage {
+    const stage = new Stage(['t', 'j']);
+    stage.order(1, ['t'], { joiner: 'j' });
+    stage.pass(200);
+    expect(stage.replica('t').insync).toBe(stage.incarnation('j'));
+    return stage;
+  }
+
+  test('a tail goes on waiting for a silent joiner until the coordinator says otherwise', () => {
+    const stage = insync();
+    stage.link('t', 'j', false);
+    const a = stage.ask('t', put('a'));
+    stage.pass(5000);
+    expect(stage.reply(a)).toBe(undefined);
+    stage.order(1, ['t']);
+    stage.run();
+    expect(stage.reply(a)?.kind).toBe('written');
+  });
+
+  test('what is acknowledged while it is in-sync is on its disk', () => {
+    const stage = insync();
+    stage.stall('j');
+    const a = stage.ask('t', put('a'));
+    stage.run();
+    expect(stage.reply(a)).toBe(undefined);
+    stage.resume('j');
+    stage.run();
+    expect(stage.reply(a)?.kind).toBe('written');
+    expect(stage.replica('j').disk).toBe(1);
+  });
+
+  test('a report of a tail that was started anew says nothing of the joiner', () => {
+    const stage = insync();
+    stage.crash('t');
+    stage.start('t');
+    stage.hold('j>t');
+    stage.order(2, ['t'], { joiner: 'j' });
+    stage.pass(100);
+    expect(reportOf(stage.replica('t')).insync).toBe(noIncarnation);
+  });
+
+  test('nor does one about the process that the joiner was before', () => {
+    const stage = insync();
+    const before = stage.incarnation('j');
+    stage.crash('j');
+    stage.start('j');
+    stage.hold('j>t');
+    stage.order(1, ['t'], { joiner: 'j' });
+    stage.pass(100);
+    expect(reportOf(stage.replica('t')).insync).not.toBe(before);
+    const a = stage.ask('t', put('a'));
+    stage.run();
+    expect(stage.reply(a)?.kind).toBe('written');
+  });
+
+  test('a joiner that became the tail answers only when it has what its predecessor holds', () => {
+    const stage = insync();
+    stage.link('t', 'j', false);
+    const a = stage.ask('t', put('a'));
+    stage.order(2, ['t', 'j']);
+    stage.run();
+    stage.grant('j');
+    expect(stage.read('j')).toMatch(/^NOT_/);
+    stage.link('t', 'j', true);
+    stage.run();
+    expect(stage.reply(a)?.kind).toBe('written');
+    expect(stage.read('j')).toBe('a');
+  });
+});
+
+describe('R15: a member that lost the durable end of its log goes, the witness stays', () => {
+  /** [h, m, t] with two acknowledged writes; h's volume is put back to the time of the first, m's mark lags. */
+  function rolledBack(): Stage {
+    const stage = new Stage(['h', 'm', 't']);
+    stage.order(1, ['h', 'm', 't']);
+    stage.run();
+    stage.ask('h', put('1'));
+    stage.run();
+    const old = stage.snapshot('h');
+    stage.hold('t>m');
+    stage.ask('h', put('2'));
+    stage.run();
+    expect(stage.replica('t').commit).toBe(2);
+    expect(stage.replica('m').commit).toBe(1);
+    stage.crash('h');
+    stage.restore('h', old);
+    stage.start('h');
+    return stage;
+  }
+
+  test('its successor drops nothing at its word, and it learns that it lacks what it promised', () => {
+    const stage = rolledBack();
+    stage.release('t>m');
+    stage.order(2, ['h', 'm', 't']);
+    stage.run();
+    expect(stage.replica('m').log.end).toEqual(position(1, 2));
+    expect(stage.replica('t').log.end).toEqual(position(1, 2));
+    expect(stage.replica('m').lost).toBe('');
+    expect(stage.replica('t').lost).toBe('');
+    expect(reportOf(stage.replica('h'))).toMatchObject({ state: 'lost' });
+    stage.grant('h');
+    expect(stage.read('h')).toMatch(/^NOT_/);
+    // The coordinator leaves it out; the acknowledged write is there.
+    stage.order(3, ['m', 't'], { joiner: 'h' });
+    stage.run();
+    stage.grant('m', 't');
+    expect(stage.read('m')).toBe('2');
+    expect(stage.read('t')).toBe('2');
+    expect(stage.replica('h').log.end).toEqual(position(1, 2));
+  });
+
+  test('a process whose own mark says that it had more finds out by itself', () => {
+    const stage = new Stage(['h', 't']);
+    stage.order(1, ['h', 't']);
+    stage.run();
+    stage.ask('h', put('1'));
+    stage.run();
+    stage.pass(200);
+    stage.crash('h');
+    stage.start('h', { log: [] });
+    expect(reportOf(stage.replica('h'))).toMatchObject({ state: 'lost' });
+    stage.order(2, ['h', 't']);
+    stage.run();
+    expect(stage.replica('h').role).toBe('none');
+    expect(stage.replica('t').log.end).toEqual(position(1, 1));
+  });
+});
+
+describe('R19: absence from a set is no order', () => {
+  test('an older set that comes late changes nothing, and a newer one without the slot deletes nothing', () => {
+    const stage = new Stage(['a']);
+    stage.order(1, ['a']);
+    stage.run();
+    stage.ask('a', put('1'));
+    stage.run();
+    stage.set('a', 1, []);
+    stage.set('a', 50, []);
+    stage.run();
+    stage.grant('a');
+    expect(stage.read('a')).toBe('1');
+    // The same revision again, with an order that would be news.
+    stage.order(2, ['a']);
+    stage.run();
+    expect(stage.replica('a').assignment?.version).toBe(1);
+  });
+
+  test('data goes only with an order that names a version without this node', () => {
+    const stage = new Stage(['a', 'b']);
+    stage.order(1, ['a', 'b']);
+    stage.run();
+    stage.ask('a', put('1'));
+    stage.run();
+    stage.order(2, ['b']);
+    stage.run();
+    expect(stage.actor('a').disk.slot(stage.replica('a').slot).log).toHaveLength(1);
+    stage.order(3, ['b'], { drop: true, to: ['a'] });
+    stage.run();
+    const disk = stage.actor('a').disk.slot(stage.replica('a').slot);
+    expect([disk.log.length, disk.values.size]).toEqual([0, 0]);
+    // The version of the slot that was left is remembered: an older one is refused.
+    stage.order(2, ['a']);
+    stage.run();
+    expect(stage.replica('a').role).toBe('none');
+  });
+});
+
+describe('R20: dropped entries do not come back', () => {
+  test('a drop is written together with or before the first entry that follows, across a crash at any batch', () => {
+    const stage = new Stage(['h', 'm', 't']);
+    stage.order(1, ['h', 'm', 't']);
+    stage.run();
+    stage.stall('h');
+    for (const v of ['10', '11', '12']) stage.ask('h', put(v));
+    stage.run();
+    expect(stage.replica('m').disk).toBe(3);
+    stage.crash('h');
+    stage.start('h');
+    stage.hold('h>m');
+    stage.order(2, ['h', 'm', 't']);
+    stage.run();
+    stage.ask('h', put('new'));
+    stage.run();
+    stage.stall('m');
+    stage.release('h>m');
+    stage.run();
+    const items: PersistItem[] = [];
+    while (stage.replica('m').disk < 1) {
+      items.push(...(stage.actor('m').batch?.items ?? []));
+      stage.persist('m');
+      expect(isOneLog(stage, 'm')).toBe(true);
+    }
+    const kinds = items.map((i) => i.kind);
+    expect(kinds.indexOf('drop')).toBeGreaterThanOrEqual(0);
+    expect(kinds.indexOf('drop')).toBeLessThan(kinds.indexOf('append'));
+    stage.crash('m');
+    stage.start('m');
+    expect(stage.replica('m').log.end).toEqual(position(2, 1));
+  });
+});
+
+describe('R22: after a power cut under `os` the longest log proves nothing', () => {
+  test('a replica whose machine booted anew comes back as a returner, however long its log is', () => {
+    const stage = new Stage(['a', 'b']);
+    stage.order(1, ['a', 'b']);
+    stage.run();
+    for (const v of ['1', '2', '3']) stage.ask('a', put(v));
+    stage.run();
+    stage.crash('a');
+    stage.start('a', { syncedEnd: position(1, 1) });
+    expect(reportOf(stage.replica('a'))).toMatchObject({ state: 'lost' });
+    stage.order(2, ['a', 'b']);
+    stage.run();
+    expect(stage.replica('a').role).toBe('none');
+  });
+
+  test('logs are compared by version first: a short log of a newer version beats a long old one', () => {
+    expect(comparePositions(position(2, 10), position(1, 12))).toBeGreaterThan(0);
+  });
+});
+
+describe('R28, R29: returners and joiners', () => {
+  test('R28: a join outlives a version that keeps its source, without beginning anew', () => {
+    const stage = new Stage(['h', 't', 'j']);
+    stage.order(1, ['h', 't']);
+    stage.run();
+    stage.ask('h', put('1'));
+    stage.run();
+    stage.trim('t', 1);
+    stage.run();
+    stage.order(1, ['h', 't'], { joiner: 'j' });
+    stage.pass(200);
+    expect(stage.replica('j')).toMatchObject({ complete: true, copy: null });
+    const start = stage.replica('j').log.start;
+    expect(start.seq).toBe(1);
+    stage.ask('h', put('2'));
+    stage.run();
+    stage.crash('h');
+    stage.order(2, ['t'], { joiner: 'j', to: ['t', 'j'] });
+    stage.pass(200);
+    expect(stage.replica('j').log.start).toEqual(start);
+    expect(stage.replica('j').log.end).toEqual(position(1, 2));
+    expect(stage.replica('t').insync).toBe(stage.incarnation('j'));
+  });
+
+  test('R29: a returner with a committed suffix that the chain abandoned gets a snapshot into an emptied range', () => {
+    const stage = new Stage(['a', 'b']);
+    stage.order(1, ['a']);
+    stage.run();
+    const beside = put('only here');
+    stage.ask('a', beside);
+    stage.run();
+    expect(stage.replica('a').commit).toBe(1);
+    // An operator let the chain go on with b, which never had it.
+    stage.order(2, ['b']);
+    stage.run();
+    stage.ask('b', put('goes on'));
+    stage.run();
+    stage.order(2, ['b'], { joiner: 'a' });
+    stage.pass(300);
+    expect(stage.replica('a').lost).toBe('');
+    stage.order(3, ['b', 'a']);
+    stage.pass(100);
+    stage.grant('a', 'b');
+    expect(stage.read('a')).toBe('goes on');
+    expect(stage.replica('a').commit).toBe(stage.replica('b').commit);
+  });
+
+  test('R29: between members the same is fatal, and loud', () => {
+    const stage = new Stage(['a', 'b']);
+    stage.order(1, ['b']);
+    stage.run();
+    stage.ask('b', put('committed'));
+    stage.run();
+    stage.order(2, ['a', 'b']);
+    stage.run();
+    expect(reportOf(stage.replica('a')).state).toBe('lost');
+    expect(stage.replica('b').log.end).toEqual(position(1, 1));
+    expect(stage.replica('a').log.end).toEqual(origin);
+  });
+});
+
+/** The log on disk has no gaps, and its versions do not decrease. */
+function isOneLog(stage: Stage, name: string): boolean {
+  const log = stage.actor(name).disk.slot(stage.replica(name).slot).log;
+  return log.every((e, i) => {
+    const before = log[i - 1];
+    return before === undefined || (e.seq === before.seq + 1 && e.version >= before.version);
+  });
+}
