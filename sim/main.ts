@@ -2,13 +2,14 @@
  * The simulator from the command line.
  *   npm run sim -- --seeds 2000 [--from 1] [--workers 2]   many seeds, a table at the end
  *   npm run sim -- --seed 7 [--trace] [--all]              one seed, and what happened in it
- *   npm run sim -- --planted [NAME]                        bugs that must be found
+ *   npm run sim -- --planted [--bug NAME] [--save]         bugs that must be found, and what finds them
  *   npm run sim -- --exhaustive                            every interleaving of a small scope
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { slotOf } from '../protocol/slots.ts';
 import { key } from '../protocol/words.ts';
+import { showPlanted } from './planted/show.ts';
 import { runSeeds } from './pool.ts';
 import { planOf } from './profile.ts';
 import { run } from './run.ts';
@@ -24,11 +25,18 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
     key: { type: 'string' },
+    planted: { type: 'boolean', default: false },
+    bug: { type: 'string', default: '' },
+    save: { type: 'boolean', default: false },
   },
 });
 
 if (values.seed !== undefined) showSeed(whole('seed', values.seed));
-else
+else if (values.planted) {
+  const { bug, save } = values;
+  if (!(await showPlanted({ name: bug, seeds: 0, workers: whole('workers', values.workers), save })))
+    process.exitCode = 1;
+} else
   await runMany(whole('seeds', values.seeds), whole('from', values.from), whole('workers', values.workers));
 
 async function runMany(seeds: number, from: number, workers: number): Promise<void> {

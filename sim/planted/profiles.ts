@@ -3,7 +3,7 @@ import { defaultTimings } from '../../protocol/timings.ts';
 import type { Plan } from '../plan.ts';
 import type { WorkloadOptions } from '../workload.ts';
 
-const workload: WorkloadOptions = {
+const mixed: WorkloadOptions = {
   keys: 10,
   reads: 0.4,
   weakReads: 0,
@@ -12,33 +12,83 @@ const workload: WorkloadOptions = {
   adds: 0.15,
   valueBytes: 0,
 };
-const busy: Partial<Plan> = {
+const hotKey: WorkloadOptions = { ...mixed, keys: 1, reads: 0.5, conditions: 0.3, adds: 0 };
+const writers: WorkloadOptions = { ...mixed, keys: 1, reads: 0.1, conditions: 0.6, adds: 0.4 };
+const refused: WorkloadOptions = { ...mixed, keys: 1, reads: 0.2, conditions: 0.9, deletes: 0.3, adds: 0 };
+
+/** One chain of three among four nodes, and a fault every 80 ms. */
+const oneChain = {
   slots: 1,
   nodes: 4,
   replicationFactor: 3,
-  faultEveryMs: 80,
-  thinkMs: [10, 100],
   operations: 250,
-};
+  thinkMs: [10, 100],
+  faultEveryMs: 80,
+  faultForMs: [100, 3000],
+} as const satisfies Partial<Plan>;
+const slowDisks = { durability: 'fsync', writeMs: 8, spreadMs: 60 } as const;
+const lateNetwork = {
+  delayMs: 2,
+  spreadMs: 10,
+  noticeMs: 600,
+  late: 0.6,
+  lateMs: 4000,
+  repeat: 0.6,
+} as const;
+const long = [300, 5000] as const;
 
 export const profiles = {
   /** Whatever the seed draws. */
   any: {},
-  /** Processes die and come back soon, and their connections break. */
-  restarts: { ...busy, workload, faults: ['crash', 'bounce', 'power', 'reset', 'blackout'] },
+  /** Processes die and come back soon while their disks are slow; their connections break. */
+  restarts: {
+    ...oneChain,
+    workload: mixed,
+    faults: ['crash', 'bounce', 'power', 'reset', 'blackout', 'freeze'],
+    disk: slowDisks,
+  },
+  /** The same under a single key that is read much. */
+  hotRestarts: {
+    ...oneChain,
+    workload: hotKey,
+    faults: ['crash', 'bounce', 'uncoordinated', 'slowpath', 'reset'],
+    disk: slowDisks,
+  },
   /** Chains change while everybody lives: leavings, drains, cuts. */
-  changes: { ...busy, workload, faults: ['leave', 'drain', 'cut', 'uncoordinated', 'freeze', 'bounce'] },
+  changes: {
+    ...oneChain,
+    workload: hotKey,
+    faults: ['leave', 'drain', 'cut', 'oneway', 'slowpath', 'uncoordinated'],
+    faultForMs: long,
+  },
   /** Somebody is cut off or stands still and goes on with what it believed. */
   cutOff: {
-    ...busy,
-    workload: { ...workload, reads: 0.7, keys: 1 },
-    faults: ['cut', 'uncoordinated', 'oneway', 'freeze', 'suspend', 'lag', 'slowpath'],
-    coordinators: 2,
+    ...oneChain,
+    workload: hotKey,
+    faults: ['cut', 'uncoordinated', 'oneway', 'freeze', 'suspend', 'twin'],
+    faultForMs: long,
+    durationMs: 20_000,
+  },
+  /** The same, and most writes are refused. */
+  cutOffRefused: {
+    ...oneChain,
+    workload: refused,
+    faults: ['cut', 'uncoordinated', 'oneway', 'freeze', 'suspend', 'twin'],
+    faultForMs: long,
+    durationMs: 20_000,
+  },
+  /** Reads of the store take long, and processes sleep meanwhile. */
+  sleepers: {
+    ...oneChain,
+    workload: { ...mixed, reads: 0.6, conditions: 0, adds: 0 },
+    faults: ['freeze', 'suspend', 'diskstall', 'lag', 'uncoordinated'],
+    faultForMs: long,
+    durationMs: 20_000,
   },
   /** Leaders change while leases are out. */
   leaders: {
-    ...busy,
-    workload: { ...workload, reads: 0.7, keys: 1 },
+    ...oneChain,
+    workload: hotKey,
     faults: [
       'coordcrash',
       'coordfreeze',
@@ -47,55 +97,76 @@ export const profiles = {
       'outage',
       'cut',
       'uncoordinated',
-      'retune',
+      'leave',
     ],
     coordinators: 3,
+    faultForMs: [300, 6000],
+    durationMs: 30_000,
+  },
+  /** The wanted length of read leases changes, and so do leaders. */
+  retunes: {
+    ...oneChain,
+    workload: hotKey,
+    faults: ['retune', 'coordcrash', 'resign', 'uncoordinated', 'cut'],
+    coordinators: 3,
+    faultForMs: [300, 6000],
+    durationMs: 30_000,
   },
   /** Calls to the state store end without a known outcome, and so do leaderships. */
   unknown: {
-    ...busy,
-    workload,
+    ...oneChain,
+    workload: mixed,
     faults: ['unknown', 'outage', 'coordcrash', 'bounce', 'leave', 'drain'],
     coordinators: 3,
   },
   /** Many conditions, retries and late copies of requests. */
   retries: {
-    ...busy,
-    workload: { ...workload, keys: 1, reads: 0.1, conditions: 0.6, adds: 0.4 },
-    faults: ['reset', 'crash', 'bounce', 'slowpath', 'freeze', 'leave'],
-    network: { delayMs: 2, spreadMs: 10, noticeMs: 600, late: 0.6, lateMs: 4000, repeat: 0.6 },
+    ...oneChain,
+    workload: writers,
+    faults: ['reset', 'crash', 'bounce', 'slowpath', 'freeze', 'leave', 'oneway'],
+    network: lateNetwork,
+    disk: slowDisks,
+    patienceMs: 4000,
+  },
+  /** Retries of writes that are refused. */
+  refusedRetries: {
+    ...oneChain,
+    workload: refused,
+    faults: ['reset', 'oneway', 'freeze', 'slowpath', 'cut'],
+    network: lateNetwork,
     patienceMs: 4000,
   },
   /** Clocks jump further than results are kept, at heads without neighbours too. */
   clocks: {
-    ...busy,
+    ...oneChain,
     nodes: 2,
     replicationFactor: 1,
-    workload: { ...workload, keys: 1, reads: 0.1 },
+    workload: writers,
     faults: ['walljump', 'reset', 'slowpath', 'bounce', 'cut'],
-    network: { delayMs: 2, spreadMs: 10, noticeMs: 600, late: 0.6, lateMs: 4000, repeat: 0.6 },
+    network: lateNetwork,
     timings: { ...defaultTimings, dedupeHorizonMs: 10_000 },
     patienceMs: 4000,
   },
   /** Copies under load: blank nodes and leavings, big values, keys deleted meanwhile. */
   copies: {
-    ...busy,
-    workload: { ...workload, keys: 10, deletes: 0.3, reads: 0.3, valueBytes: 100_000 },
-    faults: ['blank', 'leave', 'drain', 'trim', 'slowpath'],
+    ...oneChain,
+    workload: { ...mixed, deletes: 0.4, conditions: 0, adds: 0.1, valueBytes: 100_000 },
+    faults: ['blank', 'leave', 'drain', 'crash', 'slowpath'],
     trimEveryMs: 300,
   },
   /** Volumes that forget: restored ones, and power cuts before a flush. */
   forgetful: {
-    ...busy,
-    workload,
-    faults: ['rollback', 'power', 'bounce', 'crash'],
+    ...oneChain,
+    workload: mixed,
+    faults: ['rollback', 'power', 'lag'],
     disk: { durability: 'os', writeMs: 1, spreadMs: 3 },
+    durationMs: 30_000,
   },
   /** Weaker reads, also at nodes that still join. */
   weak: {
-    ...busy,
-    workload: { ...workload, reads: 0.7, weakReads: 0.7 },
-    faults: ['cut', 'blank', 'leave', 'slowpath', 'uncoordinated', 'freeze', 'lag'],
+    ...oneChain,
+    workload: { ...mixed, keys: 1, reads: 0.7, weakReads: 0.9, adds: 0 },
+    faults: ['slowpath', 'lag', 'oneway', 'cut', 'blank', 'leave', 'uncoordinated'],
   },
 } as const satisfies Record<string, Partial<Plan>>;
 

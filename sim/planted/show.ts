@@ -34,6 +34,7 @@ export async function showPlanted(options: ShowOptions): Promise<boolean> {
     for (let b = queue.shift(); b !== undefined; b = queue.shift()) {
       const c = await hunt(b, { seeds });
       if (c !== null) caught.set(b.name, c);
+      if (options.save) saveSeeds(caught);
       console.log(row(b, c, width, seeds));
     }
   };
@@ -42,7 +43,6 @@ export async function showPlanted(options: ShowOptions): Promise<boolean> {
   console.log(
     `${caught.size} of ${bugs.length} caught, median ${tried[Math.floor(tried.length / 2)] ?? '-'} seeds`,
   );
-  if (options.save) saveSeeds(caught);
   return bugs.length > 0 && caught.size === bugs.length;
 }
 

@@ -58,7 +58,7 @@ export const chainBugs: readonly PlantedBug[] = [
         'r.answerFrom = m.commit.seq;',
       ),
     ],
-    'restarts',
+    'hotRestarts',
   ),
   bug(
     'tail-answers-at-once',
@@ -68,7 +68,7 @@ export const chainBugs: readonly PlantedBug[] = [
       edit(chain, '|| !r.complete || r.disk < r.answerFrom) return;', '|| !r.complete) return;'),
       edit(chain, 'if (r.answering || r.commit < r.answerFrom) return;', 'if (r.answering) return;'),
     ],
-    'restarts',
+    'hotRestarts',
   ),
   bug(
     'handshakes-in-any-order',

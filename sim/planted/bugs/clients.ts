@@ -14,7 +14,7 @@ export const clientBugs: readonly PlantedBug[] = [
     'R17',
     'a retry does not say that it is one',
     [edit('client/session.ts', 'retry: call.open > 0,', 'retry: false,')],
-    'retries',
+    'refusedRetries',
   ),
   bug(
     'passed-write-definite',

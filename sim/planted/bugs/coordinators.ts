@@ -143,14 +143,14 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     'R14',
     'a new leader waits for the lease that is wished now, not for the longest that was allowed',
     [edit(nodes, 's.saved?.leaseMsMax ?? s.desired.timings.readLeaseMs', 's.desired.timings.readLeaseMs')],
-    'leaders',
+    'retunes',
   ),
   bug(
     'lease-lowered-at-once',
     'R14',
     'the allowed lease is lowered while longer ones are out',
     [edit('coordinator/coordinator.ts', 'if (s.now.mono >= s.lowerAt)', '')],
-    'leaders',
+    'retunes',
   ),
   bug(
     'lease-margin-reversed',

@@ -23,7 +23,7 @@ export const readBugs: readonly PlantedBug[] = [
     'P20',
     'a clean read looks at version and lease before the fetch only',
     [secondVersionLook, secondLeaseLook],
-    'cutOff',
+    'sleepers',
   ),
   bug(
     'lease-never-ends',
@@ -70,7 +70,7 @@ export const readBugs: readonly PlantedBug[] = [
         'if (false)',
       ),
     ],
-    'cutOff',
+    'sleepers',
   ),
   bug('query-joined-under-way', 'P22', 'a read joins a question to the tail that began before it', [
     edit(reading, 'r.query.next.push(p);', '(r.query.asked === 0 ? r.query.next : r.query.waiting).push(p);'),

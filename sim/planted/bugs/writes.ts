@@ -84,7 +84,7 @@ export const writeBugs: readonly PlantedBug[] = [
         "import { refusalMessages, refusalReply, resultReply } from './results.ts';",
       ),
     ],
-    'cutOff',
+    'cutOffRefused',
   ),
   bug(
     'refusal-of-pending-at-once',
@@ -98,7 +98,7 @@ export const writeBugs: readonly PlantedBug[] = [
     'R17',
     "a retry's refusal is not logged, so that its first attempt may still take effect",
     [edit(writing, 'if (q.retry) return append(', 'if (false) return append(')],
-    'retries',
+    'refusedRetries',
   ),
   bug(
     'results-lost-at-restart',
