@@ -4,7 +4,8 @@ import { makeEntry, readEntry } from '../../protocol/entry.ts';
 import { NodeContext } from '../../protocol/node/context.ts';
 import { collect, persisted } from '../../protocol/replica/batch.ts';
 import { drop, take } from '../../protocol/replica/chain.ts';
-import { origin, position } from './positions.ts';
+import { origin } from '../../protocol/words.ts';
+import { position } from './positions.ts';
 import { put, Stage } from './stage.ts';
 
 describe('R1: links of a new version shake hands from head to tail', () => {

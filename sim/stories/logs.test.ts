@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { PersistItem } from '../../protocol/persist.ts';
 import { reportOf } from '../../protocol/replica/replica.ts';
-import { comparePositions, noIncarnation } from '../../protocol/words.ts';
-import { origin, position } from './positions.ts';
+import { comparePositions, noIncarnation, origin } from '../../protocol/words.ts';
+import { position } from './positions.ts';
 import { put, Stage } from './stage.ts';
 
 describe('R10: a joiner counts only where the tail of this version, in this process, waits for it', () => {

@@ -1,8 +1,6 @@
 /** Positions as stories write them down. */
 import { chainVersion, type Position, seq } from '../../protocol/words.ts';
 
-export { origin } from '../../protocol/words.ts';
-
 export const position = (version: number, at: number): Position => ({
   version: chainVersion(version),
   seq: seq(at),

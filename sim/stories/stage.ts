@@ -343,7 +343,7 @@ export class Stage {
     const reply = this.reply(tag);
     if (reply === undefined) return 'no answer';
     if (reply.kind === 'failed') return reply.code;
-    return reply.kind === 'read' ? valueOf(reply.entry) : reply.kind;
+    return reply.kind === 'read' ? textIn(reply.entry) : reply.kind;
   }
 
   #now(a: Actor | null): { mono: number; wall: number } {
@@ -398,7 +398,7 @@ export class Stage {
 
 const text = new TextDecoder();
 
-function valueOf(entry: Uint8Array | null): string | null {
+function textIn(entry: Uint8Array | null): string | null {
   if (entry === null) return null;
   const keyLength = (entry[10] as number) | ((entry[11] as number) << 8);
   return text.decode(entry.subarray(72 + keyLength));

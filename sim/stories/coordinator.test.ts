@@ -1,0 +1,346 @@
+/** Stories of coordinators: leases, fencing, takeovers, who is left out (R6, R7, R10 to R14, R23 to R27, R30, R31). */
+import { describe, expect, test } from 'vitest';
+import { defaultTimings } from '../../protocol/timings.ts';
+import { chainVersion, epoch, incarnation, nodeName, slot, storeId } from '../../protocol/words.ts';
+import { Desk, member, stateOf, who } from './desk.ts';
+
+const names = (desk: Desk): string[] => desk.chain.members.map((m) => m.node);
+const timings = (readLeaseMs: number) => ({ ...defaultTimings, readLeaseMs, heartbeatMs: 100 });
+
+/** A leader of [a, x] whose takeover wait is over; both are heard and hold leases of its own. */
+function leaderOf(nodes: string, replicationFactor = nodes.length): Desk {
+  const desk = new Desk(stateOf(nodes, {}));
+  desk.add('l', { replicationFactor, nodes: nodes.length });
+  desk.lead('l');
+  desk.advance(2000, ['l'], () => {
+    for (const n of nodes) desk.beat('l', n);
+  });
+  for (const n of nodes) desk.takeSent('l', n, 'grant');
+  return desk;
+}
+
+describe('R6: leaving an incarnation out is two steps', () => {
+  test('the others get the version only when its lease has run out, and that lease is not renewed meanwhile', () => {
+    const desk = leaderOf('ax');
+    desk.beat('l', 'x', { leaving: true });
+    const askedAt = desk.mono;
+    expect(names(desk)).toEqual(['a']);
+    expect(desk.chain.handedOut).toBe(false);
+    while (desk.mono < askedAt + 1000) {
+      desk.advance(100, ['l'], () => {
+        desk.beat('l', 'a');
+        desk.beat('l', 'x', { leaving: true });
+      });
+      expect(desk.given('l', 'a')).toBeLessThan(2);
+    }
+    const grants = desk.takeSent('l', 'x', 'grant');
+    expect(grants.slice(1).every((g) => g.denied.includes(slot(0)))).toBe(true);
+    const others = desk.takeSent('l', 'a', 'grant');
+    expect(others.every((g) => g.leaseMs > 0 && !g.denied.includes(slot(0)))).toBe(true);
+    desk.advance(200, ['l'], () => desk.beat('l', 'a'));
+    expect(desk.given('l', 'a')).toBe(2);
+  });
+
+  test('or at once when it acknowledged', () => {
+    const desk = leaderOf('ax');
+    desk.beat('l', 'x', { leaving: true });
+    desk.beat('l', 'x', { leaving: true, version: 2, state: 'stale' });
+    desk.beat('l', 'a');
+    expect(desk.given('l', 'a')).toBe(2);
+  });
+});
+
+test('R7: a joiner that was just taken in does not carry a chain on alone', () => {
+  const desk = new Desk(
+    stateOf('ad', {
+      members: [member('a')],
+      joiner: { node: nodeName('d'), store: storeId('store-d'), incarnation: who('d'), address: 'd:1' },
+    }),
+  );
+  desk.add('l', { replicationFactor: 2 });
+  desk.lead('l');
+  desk.advance(500, ['l'], () => {
+    desk.beat('l', 'd', { state: 'copying' });
+    desk.beat('l', 'a');
+  });
+  desk.beat('l', 'a', { insync: who('d') });
+  expect(names(desk)).toEqual(['a', 'd']);
+  // a is silent before it installs version 2; d installs, and waits for it.
+  desk.advance(20_000, ['l'], () => desk.beat('l', 'd', { version: 2, state: 'member' }));
+  expect(names(desk)).toEqual(['a', 'd']);
+  expect(desk.chain.version).toBe(2);
+});
+
+describe('R10: a joiner becomes the tail only by a report of the present version about its present process', () => {
+  function joining(): Desk {
+    const joiner = { node: nodeName('j'), store: storeId('store-j'), incarnation: who('j'), address: 'j:1' };
+    const desk = new Desk(stateOf('tj', { version: chainVersion(2), members: [member('t')], joiner }));
+    desk.add('l', { replicationFactor: 2, nodes: 2 });
+    desk.lead('l');
+    desk.beat('l', 'j', { state: 'copying', version: 2 });
+    return desk;
+  }
+
+  test('an older version says nothing', () => {
+    const desk = joining();
+    desk.beat('l', 't', { version: 1, insync: who('j') });
+    desk.advance(200, ['l']);
+    expect(names(desk)).toEqual(['t']);
+    desk.beat('l', 't', { version: 2, insync: who('j') });
+    expect(names(desk)).toEqual(['t', 'j']);
+  });
+
+  test('nor does another incarnation of the joiner', () => {
+    const desk = joining();
+    desk.beat('l', 't', { version: 2, insync: incarnation(epoch(1), 3) });
+    desk.advance(200, ['l']);
+    expect(names(desk)).toEqual(['t']);
+  });
+});
+
+describe('R11: a new leader writes its epoch before it does anything', () => {
+  test('a late save of the old leader makes the new one read anew, and nothing was granted before', () => {
+    const desk = new Desk(stateOf('ax', {}));
+    desk.add('l1', { replicationFactor: 2 });
+    desk.lead('l1');
+    desk.advance(2000, ['l1'], () => {
+      desk.beat('l1', 'a');
+      desk.beat('l1', 'x');
+    });
+    desk.hold('l1');
+    // l1 decides to leave x out; its save hangs on the way. l1 is not heard of any more.
+    desk.beat('l1', 'x', { leaving: true });
+    expect(desk.waiting('l1')).toBe(1);
+    desk.add('l2', { replicationFactor: 2 });
+    desk.advance(500, ['l2']);
+    desk.hold('l2');
+    while (desk.core('l2').state.leading.at === 'follower') {
+      desk.advance(100, ['l2']);
+      if (desk.waiting('l2') > 0) desk.answer('l2');
+    }
+    // It holds the lease and reads the state; its own first write is on the way.
+    desk.answer('l2');
+    desk.beat('l2', 'x');
+    desk.answer('l1');
+    expect(names(desk)).toEqual(['a']);
+    desk.beat('l2', 'x');
+    expect(desk.takeSent('l2', 'x', 'grant')).toEqual([]);
+    expect(desk.leading('l2')).toBe(false);
+    desk.release('l2');
+    desk.beat('l2', 'x');
+    expect(desk.takeSent('l2', 'x', 'grant')).toEqual([]);
+    desk.lead('l2');
+    desk.beat('l2', 'x');
+    const grant = desk.takeSent('l2', 'x', 'grant')[0];
+    expect(grant?.denied).toEqual([slot(0)]);
+    expect(desk.saved.epoch).toBe(3);
+  });
+});
+
+test('R12: a leader that can not renew grants nothing after its own lease, ticks or not', () => {
+  const desk = leaderOf('ax');
+  desk.hold('l');
+  desk.advance(1500, ['l'], () => desk.beat('l', 'x'));
+  expect(desk.takeSent('l', 'x', 'grant').length).toBeGreaterThan(0);
+  // Not even one tick: a heartbeat is what comes first after the stall.
+  desk.mono += 2000;
+  desk.beat('l', 'x');
+  expect(desk.takeSent('l', 'x', 'grant')).toEqual([]);
+});
+
+describe('R13, R14: the takeover wait', () => {
+  const excluding = { version: chainVersion(2), members: [member('a')], handedOut: false };
+  const excluded = [{ node: nodeName('x'), incarnation: who('x') }];
+
+  test('R13: it holds for an exclusion that the leader before saved', () => {
+    const desk = new Desk(stateOf('ax', { ...excluding, excluded }));
+    desk.add('l', { replicationFactor: 2 });
+    desk.lead('l');
+    const tookOver = desk.mono;
+    desk.advance(900, ['l'], () => desk.beat('l', 'a'));
+    expect(desk.given('l', 'a')).toBe(0);
+    expect(desk.chain.handedOut).toBe(false);
+    desk.advance(tookOver + 1300 - desk.mono, ['l'], () => desk.beat('l', 'a'));
+    expect(desk.given('l', 'a')).toBe(2);
+  });
+
+  test('R14: it lasts as long as the longest lease that the saved state ever allowed, with the margin', () => {
+    const desk = new Desk(stateOf('ax', { ...excluding, excluded }, { leaseMsMax: 3000 }));
+    desk.add('l', { replicationFactor: 2, timings: timings(1000) });
+    desk.lead('l');
+    const tookOver = desk.mono;
+    desk.advance(2900, ['l'], () => desk.beat('l', 'a'));
+    expect(desk.chain.handedOut).toBe(false);
+    expect(desk.given('l', 'a')).toBe(0);
+    desk.advance(tookOver + 3400 - desk.mono, ['l'], () => desk.beat('l', 'a'));
+    expect(desk.given('l', 'a')).toBe(2);
+  });
+
+  test('R14: the allowed lease goes down only one old lease later, and up before anybody gets more', () => {
+    const desk = new Desk(stateOf('ax', {}, { leaseMsMax: 3000 }));
+    desk.add('l', { replicationFactor: 2, timings: timings(1000) });
+    desk.lead('l');
+    desk.advance(2900, ['l'], () => desk.beat('l', 'a'));
+    expect(desk.saved.leaseMsMax).toBe(3000);
+    expect(desk.takeSent('l', 'a', 'grant').every((g) => g.leaseMs <= 1000)).toBe(true);
+    desk.advance(600, ['l'], () => desk.beat('l', 'a'));
+    expect(desk.saved.leaseMsMax).toBe(1000);
+    desk.hold('l');
+    desk.core('l').state.desired = { ...desk.core('l').state.desired, timings: timings(5000) };
+    desk.beat('l', 'a');
+    expect(desk.takeSent('l', 'a', 'grant').every((g) => g.leaseMs <= 1000)).toBe(true);
+    desk.release('l');
+    desk.advance(200, ['l'], () => desk.beat('l', 'a'));
+    expect(desk.saved.leaseMsMax).toBe(5000);
+  });
+});
+
+describe('R23: incarnations', () => {
+  test('two leaders never issue the same one', () => {
+    expect(incarnation(epoch(1), 7)).not.toBe(incarnation(epoch(2), 7));
+  });
+
+  test.each([
+    [false, false],
+    [true, true],
+  ])('a restart in place, proof of the lock %s: handed out at once %s', (lockProof, atOnce) => {
+    const desk = leaderOf('ax');
+    desk.register('l', 'x', { lockProof });
+    const now = desk.core('l').state.saved?.nodes.find((n) => n.node === 'x')?.incarnation;
+    expect(now).not.toBe(who('x'));
+    desk.beat('l', 'a');
+    if (now !== undefined) desk.beat('l', 'x', { as: now, state: 'stale' });
+    desk.advance(100, ['l']);
+    expect(desk.chain.members.map((m) => m.incarnation)).toEqual([who('a'), now]);
+    expect(desk.chain.handedOut).toBe(atOnce);
+    desk.advance(1200, ['l'], () => desk.beat('l', 'a'));
+    expect(desk.chain.handedOut).toBe(true);
+  });
+});
+
+describe('R24: the mass-failure guard is a delay, not a veto', () => {
+  test('two of three that are silent for good are left out in the end', () => {
+    const desk = leaderOf('abc');
+    desk.advance(2500, ['l'], () => desk.beat('l', 'a'));
+    expect(names(desk)).toEqual(['a', 'b', 'c']);
+    desk.advance(5000, ['l'], () => desk.beat('l', 'a'));
+    expect(names(desk)).toEqual(['a']);
+  });
+
+  test('at once when all who are heard do not reach them either', () => {
+    const desk = leaderOf('abc');
+    desk.advance(1300, ['l'], () => desk.beat('l', 'a'));
+    expect(names(desk)).toEqual(['a', 'b', 'c']);
+    desk.beat('l', 'a', { unreachable: ['b', 'c'] });
+    expect(names(desk)).toEqual(['a']);
+  });
+
+  test('a leader that stood still counts no silence', () => {
+    const desk = leaderOf('abc');
+    desk.mono += 2500;
+    desk.advance(300, ['l'], () => desk.beat('l', 'a'));
+    expect(names(desk)).toEqual(['a', 'b', 'c']);
+  });
+});
+
+test('R25: a link that is dead while both ends are heard costs one of them its place', () => {
+  const desk = leaderOf('abc');
+  desk.advance(500, ['l'], () => {
+    desk.beat('l', 'a');
+    desk.beat('l', 'b', { unreachable: ['c'] });
+    desk.beat('l', 'c', { unreachable: ['b'] });
+  });
+  expect(names(desk)).toEqual(['a', 'b']);
+});
+
+test('R26: a member that is heard and does not install is left out', () => {
+  const desk = leaderOf('abc');
+  desk.beat('l', 'c', { leaving: true });
+  desk.beat('l', 'c', { leaving: true, version: 2, state: 'stale' });
+  expect(names(desk)).toEqual(['a', 'b']);
+  desk.advance(3000, ['l'], () => {
+    desk.beat('l', 'a', { version: 2 });
+    desk.beat('l', 'b', { version: 1 });
+  });
+  expect(names(desk)).toEqual(['a']);
+});
+
+test('R27: a joiner that dies costs its detection, no more', () => {
+  const joiner = { node: nodeName('j'), store: storeId('store-j'), incarnation: who('j'), address: 'j:1' };
+  const desk = new Desk(stateOf('tj', { members: [member('t')], joiner }));
+  desk.add('l', { replicationFactor: 2 });
+  desk.lead('l');
+  desk.beat('l', 'j', { state: 'copying' });
+  desk.advance(1500, ['l'], () => desk.beat('l', 't'));
+  expect(desk.chain.joiner).toBe(null);
+  expect(desk.chain.version).toBe(1);
+});
+
+describe('R30: a state that was lost', () => {
+  test('a coordinator without state leads nothing over nodes that belong to a cluster, until it is told to recover', () => {
+    const desk = new Desk(null);
+    desk.add('l', { replicationFactor: 2, nodes: 2 });
+    desk.lead('l');
+    const assignments = [
+      {
+        slot: slot(0),
+        version: chainVersion(5),
+        members: ['a', 'b'].map((n) => ({ node: nodeName(n), incarnation: who(n), address: `${n}:1` })),
+        joiner: null,
+        drop: false,
+      },
+    ];
+    desk.register('l', 'a', { clusterId: 'old', epoch: epoch(9), assignments });
+    desk.register('l', 'c', { clusterId: '', epoch: epoch(0) });
+    expect(desk.takeSent('l', 'a', 'refused')[0]?.code).toBe('RECOVER');
+    desk.advance(20_000, ['l']);
+    expect(desk.saved).toBe(null);
+    const refused = desk.command('l', { kind: 'recover', clusterId: 'old', giveUp: [] });
+    expect(refused).toMatchObject({ ok: false });
+    expect(refused?.message).toContain('b, member of slot 0');
+    desk.command('l', { kind: 'recover', clusterId: 'old', giveUp: [nodeName('b')] });
+    expect(desk.saved).toMatchObject({ clusterId: 'old', epoch: 10 });
+    expect(desk.chain.version).toBe(6);
+    expect(names(desk)).toEqual(['a']);
+  });
+});
+
+describe('R31: a save with unknown outcome is followed by a fresh read', () => {
+  function saving(): Desk {
+    const desk = leaderOf('ax');
+    desk.hold('l');
+    desk.beat('l', 'x', { leaving: true });
+    desk.beat('l', 'x', { leaving: true, version: 2, state: 'stale' });
+    expect(desk.waiting('l')).toBe(1);
+    return desk;
+  }
+
+  test('one that was written is found and goes on', () => {
+    const desk = saving();
+    desk.answer('l', 'lost');
+    desk.beat('l', 'a');
+    expect(desk.given('l', 'a')).toBeLessThan(2);
+    expect(desk.waiting('l')).toBe(1);
+    desk.release('l');
+    desk.beat('l', 'a');
+    expect(desk.given('l', 'a')).toBe(2);
+  });
+
+  test('one that did not arrive is written again, the same', () => {
+    const desk = saving();
+    desk.answer('l', 'never');
+    desk.answer('l');
+    expect(names(desk)).toEqual(['a', 'x']);
+    desk.release('l');
+    expect(names(desk)).toEqual(['a']);
+    expect(desk.leading('l')).toBe(true);
+  });
+
+  test('a leader that can not read steps down', () => {
+    const desk = saving();
+    desk.answer('l', 'never');
+    desk.answer('l', 'never');
+    expect(desk.leading('l')).toBe(false);
+    expect(desk.given('l', 'a')).toBeLessThan(2);
+  });
+});
