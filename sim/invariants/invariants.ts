@@ -16,7 +16,7 @@ import {
   type Seq,
   type Slot,
 } from '../../protocol/words.ts';
-import { endOf, holdsEntry } from '../world/content.ts';
+import { holdsEntry } from '../world/content.ts';
 import type { Disk } from '../world/disk.ts';
 import type { NodeHost } from '../world/node-host.ts';
 import { type SavedChains, wholeStores } from '../world/saved-state.ts';
@@ -307,30 +307,3 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
     fail,
   };
 }
-
-/** Every replica of the version in force ends equal: log, values, and nothing pending. Sentences for what is not. */
-export function compareContents(ledger: SlotLedger, hosts: readonly NodeHost[]): string[] {
-  const wrong: string[] = [];
-  for (const host of hosts) {
-    const s = host.disk.content.slots.get(ledger.slot);
-    if (s === undefined) {
-      wrong.push(`${host.name} holds nothing of slot ${ledger.slot}`);
-      continue;
-    }
-    if (endOf(s).seq !== ledger.committed.length)
-      wrong.push(
-        `${host.name} ends at ${formatPosition(endOf(s))}, but ${ledger.committed.length} entries are committed`,
-      );
-    for (const [key, entry] of ledger.values)
-      if (s.values.get(key)?.bytes === undefined || placeOf(s.values.get(key) as Entry) !== placeOf(entry))
-        wrong.push(
-          `${host.name} has ${describe(s.values.get(key))} for ${key}, not ${formatPosition(entry)}`,
-        );
-    for (const [key, entry] of s.values)
-      if (!ledger.values.has(key))
-        wrong.push(`${host.name} has ${formatPosition(entry)} for ${key}, which is absent`);
-  }
-  return wrong;
-}
-
-const describe = (e: Entry | undefined): string => (e === undefined ? 'nothing' : formatPosition(e));

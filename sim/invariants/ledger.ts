@@ -55,7 +55,10 @@ export function noteCommitted(ledger: SlotLedger, seq: number, entry: Entry): st
       : `I3: ${formatPosition(entry)} (${nameOf(entry)}) is committed where ${formatPosition(known)} (${nameOf(known)}) already was`;
   if (seq !== ledger.committed.length + 1)
     return `I3: ${formatPosition(entry)} is committed, but ${ledger.committed.length} entries were committed before it`;
+  const last = ledger.committed[ledger.committed.length - 1];
   ledger.committed.push(entry);
+  if (last !== undefined && entry.stamp < last.stamp)
+    return `I3: the stamp of ${formatPosition(entry)} lies before that of ${formatPosition(last)} (2.9)`;
   if (changesKey(entry)) {
     const replaced = ledger.values.get(entry.key);
     const told = entry.replaced.seq === 0 ? 'nothing' : formatPosition(entry.replaced);
