@@ -270,7 +270,10 @@ export function onAppend(r: Replica, ctx: Context, m: Append): void {
     if (version !== undefined && version !== m.durable.version)
       return breakLink(r, ctx, m.session, 'a durable mark of another entry');
     if (r.before === null || m.durable.seq > r.before) r.before = m.durable.seq;
-    if (comparePositions(m.durable, r.promised) > 0) r.promised = m.durable;
+    if (comparePositions(m.durable, r.promised) > 0) {
+      r.promised = m.durable;
+      r.promisers = r.ahead;
+    }
   } else if (r.before === null) r.before = 0 as Seq;
   if (m.commit.seq > r.learned) r.learned = m.commit.seq;
   if (m.commit.seq < r.commit && m.entries.length === 0) flowUp(r, ctx, true);

@@ -101,8 +101,10 @@ export function onOffer(r: Replica, ctx: Context, from: NodeName, incarnation: I
     return;
   if (r.up !== null && m.session <= r.up.session) return;
   if (r.role === 'joiner') return joinerAgrees(r, ctx, peer, m);
-  // R15: a predecessor whose log ends below what it promised is no member. Nothing is dropped at its word.
-  if (comparePositions(r.promised, m.end) > 0) return dispute(r, ctx, peer, m, r.promised);
+  // R15: a predecessor whose log ends below what it promised is no member. Nothing is dropped at its word. Who was
+  // moved to the front by a new order promised nothing: what it lacks is uncommitted, and those behind it drop it.
+  const bound = r.ahead.every((name) => r.promisers?.includes(name) !== false);
+  if (bound && comparePositions(r.promised, m.end) > 0) return dispute(r, ctx, peer, m, r.promised);
   const from_ = Math.max(r.commit, m.start.seq, r.log.start.seq) as Seq;
   if (r.commit > m.end.seq) return dispute(r, ctx, peer, m, positionAt(r.log, r.commit));
   const common = from_ > r.log.end.seq ? null : lastCommon(r.log, m, from_);

@@ -2,7 +2,7 @@
  * Installing a chain version (rules 4.1 to 4.4): stop acting under the old one, put the new one on disk, act under it,
  * say so. A process acts only under an assignment that names its own incarnation (R3).
  */
-import { type Assignment, type Member, noIncarnation, origin, type Seq } from '../words.ts';
+import { type Assignment, type Member, type NodeName, noIncarnation, origin, type Seq } from '../words.ts';
 import { advance } from './chain.ts';
 import { emptyReplica, offer, sayReady } from './handshake.ts';
 import { failRounds } from './reading.ts';
@@ -79,8 +79,10 @@ function stopActing(r: Replica, ctx: Context): void {
 export function activate(r: Replica, ctx: Context, a: Assignment): void {
   const carriedRead = r.readable;
   const carriedTail = r.answering;
+  r.promisers ??= namesBefore(r.known, ctx.name);
   r.assignment = a;
   r.known = a;
+  r.ahead = namesBefore(a, ctx.name);
   r.installing = null;
   r.installed = ctx.nextInstall();
   r.down = null;
@@ -131,6 +133,13 @@ export function activate(r: Replica, ctx: Context, a: Assignment): void {
   if (isHead(r)) offer(r, ctx);
   else sayReady(r, ctx);
   advance(r, ctx);
+}
+
+/** Who stands before this node in the chain; everybody when it is the joiner. */
+function namesBefore(a: Assignment | null, name: NodeName): NodeName[] {
+  const names = (a?.members ?? []).map((m) => m.node);
+  const own = names.indexOf(name);
+  return own < 0 ? names : names.slice(0, own);
 }
 
 /** The coordinator's explicit order to delete the slot, naming a version without this node (R19). */

@@ -125,6 +125,10 @@ export interface Replica {
   /** Highest durable mark told to a successor, and heard from predecessors, ever (R15). */
   passed: Position;
   promised: Position;
+  /** Who stood before this replica when it heard that mark; null = this process has not looked yet. */
+  promisers: readonly NodeName[] | null;
+  /** Who stands before it now. */
+  ahead: readonly NodeName[];
   dedupe: Dedupe;
   /** Head only: uncommitted requests (rule 2.9). */
   requests: Map<ClientId, Map<RequestNumber, Item>>;
@@ -254,6 +258,8 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     learned: 0 as Seq,
     passed: origin,
     promised: origin,
+    promisers: null,
+    ahead: [],
     dedupe,
     requests: new Map(),
     pendingBytes: 0,

@@ -17,6 +17,12 @@ import { noteRequest } from './waiters.ts';
 
 /** A write that reached this replica as head. Exactly one reply follows, now or when the chain has it on disk. */
 export function write(r: Replica, ctx: Context, tag: number, q: WriteRequest, until: MonoMs): void {
+  // A head that was started anew orders nothing, and refuses nothing, before its successor confirmed that its log lacks
+  // nothing that was promised (R15): what it would build on might be older than what was acknowledged.
+  if (!r.readable) {
+    const why = `${ctx.name} was started anew and waits for the next member of the chain; ask again`;
+    return ctx.reply(tag, failure('NOT_READY', why, { route: r.assignment }));
+  }
   if (!admit(r, ctx, tag, q)) return;
   const pending = r.log.newest.get(q.key);
   if (pending !== undefined) return order(r, ctx, tag, q, pending.entry, pending, until);
