@@ -187,10 +187,10 @@ describe('R20: dropped entries do not come back', () => {
     stage.hold('h>m');
     stage.order(2, ['h', 'm', 't']);
     stage.run();
-    stage.ask('h', put('new'));
-    stage.run();
     stage.stall('m');
     stage.release('h>m');
+    stage.run();
+    stage.ask('h', put('new'));
     stage.run();
     const items: PersistItem[] = [];
     while (stage.replica('m').disk < 1) {
