@@ -36,6 +36,18 @@ const lateNetwork = {
   repeat: 0.6,
 } as const;
 const long = [300, 5000] as const;
+/** Everything happens soon, so that it happens often. */
+const quick = {
+  ...defaultTimings,
+  heartbeatMs: 50,
+  readLeaseMs: 250,
+  suspectMs: 150,
+  deadMs: 300,
+  coordinatorLeaseMs: 1000,
+  coordinatorRenewMs: 300,
+};
+/** Leases that outlive the patience with the silent, and leaders. */
+const longLeases = { ...quick, readLeaseMs: 3000, coordinatorLeaseMs: 600, coordinatorRenewMs: 200 };
 
 export const profiles = {
   /** Whatever the seed draws. */
@@ -60,6 +72,7 @@ export const profiles = {
     workload: hotKey,
     faults: ['leave', 'drain', 'cut', 'oneway', 'slowpath', 'uncoordinated'],
     faultForMs: long,
+    timings: quick,
   },
   /** Somebody is cut off or stands still and goes on with what it believed. */
   cutOff: {
@@ -68,6 +81,7 @@ export const profiles = {
     faults: ['cut', 'uncoordinated', 'oneway', 'freeze', 'suspend', 'twin'],
     faultForMs: long,
     durationMs: 20_000,
+    timings: quick,
   },
   /** The same, and most writes are refused. */
   cutOffRefused: {
@@ -76,6 +90,7 @@ export const profiles = {
     faults: ['cut', 'uncoordinated', 'oneway', 'freeze', 'suspend', 'twin'],
     faultForMs: long,
     durationMs: 20_000,
+    timings: quick,
   },
   /** Reads of the store take long, and processes sleep meanwhile. */
   sleepers: {
@@ -84,6 +99,25 @@ export const profiles = {
     faults: ['freeze', 'suspend', 'diskstall', 'lag', 'uncoordinated'],
     faultForMs: long,
     durationMs: 20_000,
+    timings: quick,
+    disk: slowDisks,
+  },
+  /** Leases that last while others go on without their holder. */
+  longLeases: {
+    ...oneChain,
+    workload: hotKey,
+    faults: ['cut', 'uncoordinated', 'oneway', 'twin', 'drain', 'leave'],
+    faultForMs: long,
+    timings: longLeases,
+    durationMs: 20_000,
+  },
+  /** Answers of coordinators and of tails come late. */
+  slowAnswers: {
+    ...oneChain,
+    workload: { ...hotKey, reads: 0.7, weakReads: 0.3 },
+    faults: ['slowpath', 'slowpath', 'lag', 'uncoordinated', 'oneway'],
+    faultForMs: long,
+    timings: { ...quick, beaconMs: 400 },
   },
   /** Leaders change while leases are out. */
   leaders: {
@@ -102,6 +136,7 @@ export const profiles = {
     coordinators: 3,
     faultForMs: [300, 6000],
     durationMs: 30_000,
+    timings: longLeases,
   },
   /** The wanted length of read leases changes, and so do leaders. */
   retunes: {
@@ -111,6 +146,7 @@ export const profiles = {
     coordinators: 3,
     faultForMs: [300, 6000],
     durationMs: 30_000,
+    timings: longLeases,
   },
   /** Calls to the state store end without a known outcome, and so do leaderships. */
   unknown: {
@@ -127,6 +163,14 @@ export const profiles = {
     network: lateNetwork,
     disk: slowDisks,
     patienceMs: 4000,
+  },
+  /** Clients give up before the chain is whole again. */
+  impatient: {
+    ...oneChain,
+    workload: { ...mixed, reads: 0.4, conditions: 0.1 },
+    faults: ['crash', 'bounce', 'cut', 'reset', 'leave', 'freeze'],
+    disk: slowDisks,
+    patienceMs: 500,
   },
   /** Retries of writes that are refused. */
   refusedRetries: {
@@ -167,6 +211,8 @@ export const profiles = {
     ...oneChain,
     workload: { ...mixed, keys: 1, reads: 0.7, weakReads: 0.9, adds: 0 },
     faults: ['slowpath', 'lag', 'oneway', 'cut', 'blank', 'leave', 'uncoordinated'],
+    faultForMs: long,
+    timings: quick,
   },
 } as const satisfies Record<string, Partial<Plan>>;
 

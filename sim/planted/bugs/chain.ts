@@ -127,7 +127,7 @@ export const chainBugs: readonly PlantedBug[] = [
     'a replica that lost the end of its log stays, and others drop what it lacks',
     [
       edit(replica, 'if (comparePositions(r.passed, log.end) > 0)', 'if (false)'),
-      edit(handshake, 'if (comparePositions(r.promised, m.end) > 0) return', 'if (false) return'),
+      edit(handshake, 'if (bound && comparePositions(r.promised, m.end) > 0) return', 'if (false) return'),
       edit(handshake, '(comparePositions(m.promised, r.log.end) > 0 || ', '(false || '),
     ],
     'forgetful',

@@ -7,7 +7,7 @@ export const clientBugs: readonly PlantedBug[] = [
     'P39',
     'a write whose attempt may have been taken ends as definitely not done',
     [edit('client/session.ts', 'call.open++;', ';')],
-    'retries',
+    'impatient',
   ),
   bug(
     'retry-not-said',
@@ -21,14 +21,14 @@ export const clientBugs: readonly PlantedBug[] = [
     'P39',
     'a write that was passed to a silent node is answered as not taken',
     [edit('node/requests.ts', '      p.write\n', '      false\n')],
-    'retries',
+    'impatient',
   ),
   bug(
     'dropped-write-definite',
     'P39',
     'who waited for an entry of a chain that changed hears that nothing was taken',
     [edit('replica/waiters.ts', "          'AMBIGUOUS',", "          'NOT_HEAD',")],
-    'retries',
+    'impatient',
   ),
   bug(
     'pass-numbers-reused',

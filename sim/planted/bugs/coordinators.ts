@@ -11,16 +11,33 @@ export const coordinatorBugs: readonly PlantedBug[] = [
   bug(
     'left-out-gets-lease',
     'R6',
-    'who is left out of a saved version is granted leases until it is handed out',
-    [edit(nodes, '      leaseMs,\n      denied,', '      leaseMs,\n      denied: [],')],
-    'cutOff',
+    'who is left out of a saved version is granted leases until it is handed out, and is told of it only then',
+    [
+      edit(nodes, '      leaseMs,\n      denied,', '      leaseMs,\n      denied: [],'),
+      edit(nodes, 'if (!holds) return null;', 'if (!holds || !c.handedOut) return null;'),
+      edit('node/control.ts', 'if (r === undefined || names(route, c.incarnation)) continue;', 'continue;'),
+    ],
+    'changes',
+  ),
+  bug(
+    'routes-are-orders',
+    'R6',
+    'a node installs a version that it only heard of',
+    [
+      edit(
+        'node/control.ts',
+        'if (r === undefined || names(route, c.incarnation)) continue;',
+        'if (r === undefined) continue;',
+      ),
+    ],
+    'longLeases',
   ),
   bug(
     'handed-out-at-once',
     'R6',
     'a version is handed out before the leases of those it leaves out have ended',
     [edit(chains, 'c.excluded.every(', '[].every(')],
-    'cutOff',
+    'longLeases',
   ),
   bug(
     'restart-ends-old-process',
@@ -33,7 +50,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         '(before?.gone === true || sameStore);',
       ),
     ],
-    'cutOff',
+    'longLeases',
   ),
   bug('incarnation-kept', 'R23', 'a process that registers anew keeps the incarnation of the one before it', [
     edit(
@@ -168,7 +185,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         'leaseGrantedMs = (leaseMs: number, rate: number): number => leaseMs * (1 - rate)',
       ),
     ],
-    'cutOff',
+    'longLeases',
   ),
   bug('data-dropped-early', 'R19', 'who is left out may delete its data while the chain is not whole', [
     edit(

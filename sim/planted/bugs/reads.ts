@@ -43,21 +43,17 @@ export const readBugs: readonly PlantedBug[] = [
         's.lease.until = s.now.mono + leaseHeldMs(',
       ),
     ],
-    'cutOff',
+    'slowAnswers',
   ),
   bug(
-    'lease-for-every-version',
+    'lease-for-everything',
     'R35',
-    'a lease also covers versions that were installed after its heartbeat',
-    [edit(context, 'r.installed <= lease.installs &&', '')],
-    'changes',
-  ),
-  bug(
-    'denied-slots-covered',
-    'R6',
-    'a lease also covers slots that the leader denied',
-    [edit(context, '!lease.denied.has(r.slot) &&', '')],
-    'changes',
+    'a lease also covers versions installed after its heartbeat, and slots that the leader denied',
+    [
+      edit(context, 'r.installed <= lease.installs &&', ''),
+      edit(context, '!lease.denied.has(r.slot) &&', ''),
+    ],
+    'longLeases',
   ),
   bug(
     'sleep-keeps-lease',
@@ -72,9 +68,19 @@ export const readBugs: readonly PlantedBug[] = [
     ],
     'sleepers',
   ),
-  bug('query-joined-under-way', 'P22', 'a read joins a question to the tail that began before it', [
-    edit(reading, 'r.query.next.push(p);', '(r.query.asked === 0 ? r.query.next : r.query.waiting).push(p);'),
-  ]),
+  bug(
+    'query-joined-under-way',
+    'P22',
+    'a read joins a question to the tail that began before it',
+    [
+      edit(
+        reading,
+        'r.query.next.push(p);',
+        '(r.query.asked === 0 ? r.query.next : r.query.waiting).push(p);',
+      ),
+    ],
+    'slowAnswers',
+  ),
   bug(
     'barrier-joined-under-way',
     'P22',
@@ -86,7 +92,7 @@ export const readBugs: readonly PlantedBug[] = [
         '(r.barrier.asked === 0 ? r.barrier.next : r.barrier.waiting).push(p);',
       ),
     ],
-    'cutOff',
+    'slowAnswers',
   ),
   bug(
     'barrier-skips-the-tail',
@@ -117,8 +123,20 @@ export const readBugs: readonly PlantedBug[] = [
   bug(
     'tail-answers-query-unproven',
     'P21',
-    'a tail answers for its commit mark without lease or barrier',
-    [edit(reading, 'if (ctx.leaseCovers(r)) return answerQuery(', 'return answerQuery(')],
+    'neither who asks the tail for its commit mark nor the tail has a lease or a barrier',
+    [
+      edit(reading, 'if (ctx.leaseCovers(r)) return answerQuery(', 'return answerQuery('),
+      edit(
+        reading,
+        'if (agrees && m.commit !== null && ctx.leaseCovers(r)) {',
+        'if (agrees && m.commit !== null) {',
+      ),
+      edit(
+        reading,
+        "if (!ctx.leaseCovers(r)) return askAll(r, ctx, { kind: 'read', tag, request: q, until });\n  const",
+        "if (!ctx.leaseCovers(r) && !isTail(r)) return askTail(r, ctx, { kind: 'read', tag, request: q, until });\n  const",
+      ),
+    ],
     'cutOff',
   ),
   bug(
@@ -126,7 +144,7 @@ export const readBugs: readonly PlantedBug[] = [
     'R16',
     'a bounded read counts from the answer of the tail, not from the question',
     [edit(reading, 'r.tailAskedAt = askedAt;', 'r.tailAskedAt = ctx.mono;')],
-    'weak',
+    'slowAnswers',
   ),
   bug(
     'bounded-by-any-word',
