@@ -150,7 +150,9 @@ class PeerGenerator implements Generator {
   }
 
   async fill(workload: Workload, seed: number): Promise<void> {
-    await this.#ask({ ...this.#common(workload, seed), load: true, concurrency: fillConcurrency(workload) });
+    const alone = this.#system.kind === 'redis' ? { clients: 0 } : {};
+    const concurrency = fillConcurrency(workload);
+    await this.#ask({ ...this.#common(workload, seed), ...alone, load: true, concurrency });
   }
 
   async run(run: Run): Promise<Counted> {
