@@ -31,7 +31,23 @@ export function describeMessage(m: Message): string {
       return `heartbeat ${m.beat} of ${formatIncarnation(m.incarnation)} holds ${m.epoch}/${m.revision} reports ${m.reports.map((r) => `s${r.slot}v${r.version} ${r.state} ${formatPosition(r.commit)}${r.insync ? ` insync ${formatIncarnation(r.insync)}` : ''}`).join(', ')}${m.leaving ? ' leaving' : ''}${m.failed ? ` failed: ${m.failed}` : ''}`;
     case 'grant':
       return `grant of epoch ${m.epoch} for beat ${m.beat}: ${m.leaseMs} ms${m.denied.length > 0 ? ` denied ${m.denied.join(',')}` : ''}${m.admitted ? ' admitted' : ''}${m.left ? ' left' : ''}`;
-    default:
+    case 'ready':
+    case 'broken':
+    case 'tailQuery':
+    case 'tailAnswer':
+    case 'barrier':
+    case 'barrierAnswer':
+    case 'copyRequest':
+    case 'clock':
+    case 'register':
+    case 'registered':
+    case 'refused':
+    case 'goodbye':
+    case 'askRoutes':
+    case 'routes':
+    case 'list':
+    case 'listed':
+    case 'hello':
       return JSON.stringify(m, (_, v: unknown) =>
         typeof v === 'bigint' ? `${v}` : v instanceof Uint8Array ? `${v.length} B` : v,
       );

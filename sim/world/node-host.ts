@@ -13,6 +13,7 @@ import type { Disk } from './disk.ts';
 import type { Frame } from './flow.ts';
 import { createLoop, type Loop } from './loop.ts';
 import type { Dialer, Link, Network, Port } from './network.ts';
+import { eventOf } from './node-inbox.ts';
 import type { Schedule } from './schedule.ts';
 import type { Trace } from './trace.ts';
 
@@ -144,41 +145,14 @@ export function createNodeHost(
         slotOfMessage(message),
         () => `${config.name} <- ${from.name} ${describeMessage(message)}`,
       );
-      switch (message.kind) {
-        case 'ask':
-          tag++;
-          callers.set(tag, { link, id: message.id, request: message.request });
-          loop.deliver({ kind: 'request', tag, request: message.request });
-          break;
-        case 'registered':
-        case 'grant':
-        case 'set':
-        case 'refused':
-        case 'routes':
-          loop.deliver({ kind: 'coordinator', from: link.acceptor.name, message });
-          break;
-        case 'register':
-        case 'heartbeat':
-        case 'goodbye':
-        case 'askRoutes':
-          network.send(link, port, {
-            incarnation: noIncarnation,
-            messages: [{ kind: 'routes', routes: core.routes() }],
-          });
-          break;
-        case 'answer':
-        case 'list':
-        case 'listed':
-        case 'hello':
-          throw new Error(`a node is never sent ${message.kind}`);
-        default:
-          loop.deliver({
-            kind: 'peer',
-            from: link.dialer.name as NodeName,
-            incarnation: frame.incarnation,
-            message,
-          });
-      }
+      if (message.kind === 'ask') {
+        tag++;
+        callers.set(tag, { link, id: message.id, request: message.request });
+        loop.deliver({ kind: 'request', tag, request: message.request });
+      } else if (message.kind === 'askRoutes') {
+        const routes = { kind: 'routes', routes: core.routes() } as const;
+        network.send(link, port, { incarnation: noIncarnation, messages: [routes] });
+      } else loop.deliver(eventOf(message, from.name, frame.incarnation));
     }
   }
 
