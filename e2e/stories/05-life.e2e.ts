@@ -45,7 +45,7 @@ story(
   },
 );
 
-story('a deleted cluster takes its volumes along when told to', { short: true, seconds: 300 }, async () => {
+story('a deleted cluster takes its volumes along when told to', { seconds: 300 }, async () => {
   const cluster = new Cluster(settings.spareNamespace, 'gone');
   await cluster.apply({ slots: 4, nodes: 1, replicationFactor: 1, coordinators: 1 });
   await cluster.ready(240);
