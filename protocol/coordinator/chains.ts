@@ -231,8 +231,11 @@ export function cutBrokenLink(s: CoordinatorState, c: SavedChain): boolean {
   return false;
 }
 
-const downFor = (s: CoordinatorState, a: NodeName, b: NodeName): number =>
-  s.heard.get(a)?.unreachable.get(b) ?? 0;
+/** For how long `a` could not reach `b` while both were there: the time that one of them was dead does not count. */
+function downFor(s: CoordinatorState, a: NodeName, b: NodeName): number {
+  const there = Math.max(s.heard.get(a)?.since ?? s.now.mono, s.heard.get(b)?.since ?? s.now.mono);
+  return Math.min(s.heard.get(a)?.unreachable.get(b) ?? 0, s.now.mono - there);
+}
 
 function brokenLinks(s: CoordinatorState, node: NodeName): number {
   let n = s.heard.get(node)?.unreachable.size ?? 0;

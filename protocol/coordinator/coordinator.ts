@@ -358,6 +358,7 @@ function freshHeard(
     incarnation: of,
     link,
     at: mono,
+    since: mono,
     beat: 0,
     leaseUntil: mono,
     deniedAfter: new Map(),

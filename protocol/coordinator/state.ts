@@ -73,6 +73,8 @@ export interface Heard {
   readonly incarnation: Incarnation;
   link: string;
   at: MonoMs;
+  /** When this leader first heard this incarnation. */
+  readonly since: MonoMs;
   /** Highest heartbeat taken: one that comes late over an old connection says nothing new. */
   beat: number;
   /** Until when its read lease may run, by this leader's count from receipt. */
