@@ -65,7 +65,13 @@ export function collect(r: Replica, items: PersistItem[]): void {
   collectTrim(r, items);
   if (r.installing !== null) items.push({ kind: 'assignment', slot, assignment: r.installing });
   if (items.length > before)
-    r.flight = { top: r.taken, applied: r.appliedTaken, installs: r.installing, erased: false };
+    r.flight = {
+      top: r.taken,
+      applied: r.appliedTaken,
+      complete: r.complete,
+      installs: r.installing,
+      erased: false,
+    };
 }
 
 function entriesBetween(r: Replica, after: Seq, upTo: Seq): Entry[] {
@@ -105,6 +111,7 @@ export function persisted(r: Replica, ctx: Context): void {
   if (!f.erased) {
     if (f.top > r.disk) r.disk = f.top;
     if (f.applied > r.appliedDisk) r.appliedDisk = f.applied;
+    r.completeDisk = f.complete;
   }
   if (f.installs !== null && r.installing !== null && f.installs.version === r.installing.version)
     activate(r, ctx, r.installing);

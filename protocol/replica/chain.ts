@@ -225,7 +225,7 @@ function flowUp(r: Replica, ctx: Context, always: boolean): void {
   const u = r.up;
   if (u === null || r.assignment === null) return;
   const joiner = r.role === 'joiner';
-  const copied = joiner && r.complete && r.copy === null && r.appliedDisk >= r.answerFrom;
+  const copied = joiner && r.complete && r.completeDisk && r.copy === null && r.appliedDisk >= r.answerFrom;
   const news = r.commit > u.told || (joiner && (r.disk > u.toldDurable || copied !== u.toldCopied));
   if (!news && !always) return;
   u.told = r.commit;

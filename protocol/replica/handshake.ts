@@ -171,6 +171,7 @@ export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
   r.pendingBytes = 0;
   r.dedupe = createDedupe();
   r.complete = false;
+  r.completeDisk = false;
   r.taken = start.seq;
   r.dropTo = null;
   r.takenCommit = start.seq;

@@ -103,6 +103,8 @@ export function activate(r: Replica, ctx: Context, a: Assignment): void {
   if (joins) r.lost = '';
   // Named alone although it said so: an operator's override, who knows what that costs (4.10).
   if (r.index === 0 && a.members.length === 1) r.lost = '';
+  // A member was whole once: a disk that says otherwise is an older one (R15).
+  else if (r.index >= 0 && !r.complete) r.lost = 'its values are a copy that was never finished';
   r.role = r.lost !== '' ? 'none' : r.index >= 0 ? 'member' : joins ? 'joiner' : 'none';
   if (r.role !== 'member') r.index = -1;
   // Clean reads go on across a change for a replica that answered under the version before, as the same process.

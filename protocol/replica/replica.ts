@@ -46,6 +46,7 @@ export function bootReplica(b: BootSlot, dedupeHorizonMs: number): Replica {
   r.appliedTaken = commit;
   r.appliedDisk = commit;
   r.complete = b.marks.complete;
+  r.completeDisk = b.marks.complete;
   r.takenComplete = b.marks.complete;
   r.passed = b.marks.passed;
   r.takenPassed = b.marks.passed;

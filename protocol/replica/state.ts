@@ -91,6 +91,7 @@ export interface Flight {
   /** Log end that it carries; lowered by a drop (R4). */
   top: Seq;
   applied: Seq;
+  complete: boolean;
   installs: Assignment | null;
   erased: boolean;
 }
@@ -115,6 +116,8 @@ export interface Replica {
   log: Log;
   /** Values are a whole state; false while a copy is unfinished. */
   complete: boolean;
+  /** The same, on disk. */
+  completeDisk: boolean;
   /** Own log is on disk up to here. */
   disk: Seq;
   commit: Seq;
@@ -252,6 +255,7 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     installed: 0,
     log,
     complete: true,
+    completeDisk: true,
     disk: log.end.seq,
     commit: log.start.seq,
     before: null,
