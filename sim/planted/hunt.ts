@@ -1,6 +1,5 @@
 /** Runs a planted bug over seeds until a check of the simulator catches it. */
 import { runSeeds } from '../pool.ts';
-import type { SeedReport } from '../summary.ts';
 import type { PlantedBug } from './bug.ts';
 import type { Patch } from './patch.ts';
 import { profiles } from './profiles.ts';
@@ -13,7 +12,7 @@ export interface Catch {
   readonly seed: number;
   /** How many seeds the hunt took. */
   readonly tried: number;
-  /** Invariant or check that failed: I1 to I8, `core` for an invariant of the code itself, LIVENESS. */
+  /** Invariant or check that failed: I1 to I8, `core` for one of the code itself, `disk` for one of the simulated disk. */
   readonly check: string;
   readonly message: string;
 }
@@ -21,6 +20,12 @@ export interface Catch {
 export interface HuntOptions {
   readonly from?: number;
   readonly seeds?: number;
+}
+
+interface Failure {
+  readonly seed: number;
+  readonly check: string;
+  readonly message: string;
 }
 
 /** Null when no seed of the budget shows the bug. @throws whatever breaks outside of a run. */
@@ -31,7 +36,7 @@ export async function hunt(bug: PlantedBug, options: HuntOptions = {}): Promise<
   while (next < from + seeds) {
     const failed = await firstFailure(bug, next, from + seeds - next);
     if (failed === null) return null;
-    const { rule: check, message } = violationOf(failed);
+    const { check, message } = failed;
     if (isVerdict(message) && (await isClean(bug, failed.seed)))
       return { seed: failed.seed, tried: failed.seed - from + 1, check, message };
     next = failed.seed + 1;
@@ -39,7 +44,7 @@ export async function hunt(bug: PlantedBug, options: HuntOptions = {}): Promise<
   return null;
 }
 
-async function firstFailure(bug: PlantedBug, from: number, seeds: number): Promise<SeedReport | null> {
+async function firstFailure(bug: PlantedBug, from: number, seeds: number): Promise<Failure | null> {
   return failing(bug, { name: bug.name, edits: bug.edits }, from, seeds);
 }
 
@@ -49,21 +54,29 @@ async function failing(
   patch: Patch | undefined,
   from: number,
   seeds: number,
-): Promise<SeedReport | null> {
-  const found: { report: SeedReport | null } = { report: null };
-  await runSeeds({
-    from,
-    seeds,
-    // One worker, so that seeds come in their order and the first is the same each time.
-    workers: 1,
-    patch,
-    change: profiles[bug.profile],
-    onSeed(report) {
-      if (report.violation !== null) found.report = report;
-      return report.violation !== null;
-    },
-  });
-  return found.report;
+): Promise<Failure | null> {
+  const found: { failure: Failure | null; last: number } = { failure: null, last: from - 1 };
+  try {
+    await runSeeds({
+      from,
+      seeds,
+      // One worker, so that seeds come in their order and the first is the same each time.
+      workers: 1,
+      patch,
+      change: profiles[bug.profile],
+      onSeed({ seed, violation }) {
+        found.last = seed;
+        if (violation !== null) found.failure = { seed, check: violation.rule, message: violation.message };
+        return violation !== null;
+      },
+    });
+  } catch (error) {
+    // What the simulated disk refuses ends the run, and the worker: it was at the seed after the last one told.
+    const { stack, message } = error as Error;
+    if (stack?.includes('InvariantBroken') !== true) throw error;
+    return { seed: found.last + 1, check: 'disk', message };
+  }
+  return found.failure;
 }
 
 /** A search that ended without a verdict fails a run, but it shows nothing. */
@@ -71,8 +84,3 @@ const isVerdict = (message: string): boolean => !message.includes('no verdict on
 
 const isClean = async (bug: PlantedBug, seed: number): Promise<boolean> =>
   (await failing(bug, undefined, seed, 1)) === null;
-
-function violationOf(report: SeedReport): { rule: string; message: string } {
-  if (report.violation === null) throw new Error(`seed ${report.seed} has no violation`);
-  return report.violation;
-}

@@ -22,6 +22,7 @@ const oneChain = {
   nodes: 4,
   replicationFactor: 3,
   operations: 250,
+  clients: 5,
   thinkMs: [10, 100],
   faultEveryMs: 80,
   faultForMs: [100, 3000],
@@ -92,15 +93,32 @@ export const profiles = {
     durationMs: 20_000,
     timings: quick,
   },
-  /** Reads of the store take long, and processes sleep meanwhile. */
-  sleepers: {
+  /** Reads of the store take long while others go on without the reader. */
+  stalledReads: {
     ...oneChain,
     workload: { ...mixed, reads: 0.6, conditions: 0, adds: 0 },
-    faults: ['freeze', 'suspend', 'diskstall', 'lag', 'uncoordinated'],
-    faultForMs: long,
-    durationMs: 20_000,
+    faults: ['diskstall', 'cut', 'uncoordinated', 'freeze'],
+    faultForMs: [300, 2000],
     timings: quick,
-    disk: slowDisks,
+    durationMs: 20_000,
+  },
+  /** Processes sleep, and their monotonic clocks with them. */
+  asleep: {
+    ...oneChain,
+    workload: hotKey,
+    faults: ['suspend'],
+    faultForMs: [1200, 5000],
+    timings: { ...quick, readLeaseMs: 1000 },
+    durationMs: 20_000,
+  },
+  /** Grants of leases come late, and their askers are not heard any more. */
+  lateGrants: {
+    ...oneChain,
+    workload: hotKey,
+    faults: ['slowpath', 'slowpath', 'oneway', 'oneway', 'cut'],
+    faultForMs: long,
+    timings: { ...quick, readLeaseMs: 500 },
+    durationMs: 20_000,
   },
   /** Leases that last while others go on without their holder. */
   longLeases: {
@@ -117,7 +135,8 @@ export const profiles = {
     workload: { ...hotKey, reads: 0.7, weakReads: 0.3 },
     faults: ['slowpath', 'slowpath', 'lag', 'uncoordinated', 'oneway'],
     faultForMs: long,
-    timings: { ...quick, beaconMs: 400 },
+    timings: { ...defaultTimings, beaconMs: 400 },
+    network: { delayMs: 2, spreadMs: 10, noticeMs: 600, late: 0, lateMs: 50, repeat: 0 },
   },
   /** Leaders change while leases are out. */
   leaders: {

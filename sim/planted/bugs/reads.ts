@@ -23,7 +23,7 @@ export const readBugs: readonly PlantedBug[] = [
     'P20',
     'a clean read looks at version and lease before the fetch only',
     [secondVersionLook, secondLeaseLook],
-    'sleepers',
+    'stalledReads',
   ),
   bug(
     'lease-never-ends',
@@ -43,7 +43,7 @@ export const readBugs: readonly PlantedBug[] = [
         's.lease.until = s.now.mono + leaseHeldMs(',
       ),
     ],
-    'slowAnswers',
+    'lateGrants',
   ),
   bug(
     'lease-for-everything',
@@ -66,7 +66,7 @@ export const readBugs: readonly PlantedBug[] = [
         'if (false)',
       ),
     ],
-    'sleepers',
+    'asleep',
   ),
   bug(
     'query-joined-under-way',
