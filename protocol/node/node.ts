@@ -93,12 +93,12 @@ export class NodeCore implements NodeCoreContract {
         return this.#onFetched(event.id, event.entry);
       case 'logRead': {
         const f = this.#continue(event.id, 'log');
-        if (f !== null) onLogRead(f.r, this.#ctx, f.then.session, event.entries);
+        if (f !== null) onLogRead(f.r, this.#ctx, f.next.session, event.entries);
         return;
       }
       case 'scanned': {
         const f = this.#continue(event.id, 'copy');
-        if (f !== null) onScanned(f.r, this.#ctx, f.then, event.result);
+        if (f !== null) onScanned(f.r, this.#ctx, f.next, event.result);
         return;
       }
       case 'trim':
@@ -239,14 +239,14 @@ export class NodeCore implements NodeCoreContract {
     else onWriteFetched(r, this.#ctx, f.tag, f.request, f.installed, entry, f.until);
   }
 
-  #continue<K extends 'log' | 'copy'>(id: number, kind: K): { r: Replica; then: Fetch & { kind: K } } | null {
-    const then = this.state.fetches.get(id);
-    if (then === undefined || then.kind !== kind) return null;
+  #continue<K extends 'log' | 'copy'>(id: number, kind: K): { r: Replica; next: Fetch & { kind: K } } | null {
+    const next = this.state.fetches.get(id);
+    if (next === undefined || next.kind !== kind) return null;
     this.state.fetches.delete(id);
-    const r = this.state.replicas.get(then.slot);
+    const r = this.state.replicas.get(next.slot);
     if (r === undefined) return null;
-    this.#ctx.slot = then.slot;
-    return { r, then: then as Fetch & { kind: K } };
+    this.#ctx.slot = next.slot;
+    return { r, next: next as Fetch & { kind: K } };
   }
 
   #onLink(peer: NodeName, up: boolean): void {
