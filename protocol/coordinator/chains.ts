@@ -223,12 +223,19 @@ export function cutBrokenLink(s: CoordinatorState, c: SavedChain): boolean {
     const b = c.members[i + 1] as SavedMember;
     const broken = Math.max(downFor(s, a.node, b.node), downFor(s, b.node, a.node));
     if (broken < s.desired.timings.deadMs) continue;
+    // Both ends must be heard: where one is falling silent its death explains the link, and the other one is needed.
+    if (!heardWell(s, a.node) || !heardWell(s, b.node)) continue;
     const goer = brokenLinks(s, a.node) > brokenLinks(s, b.node) ? a : b;
     const rest = c.members.filter((m) => m !== goer);
     if (!rest.some((m) => m.whole)) continue;
     return issue(s, c, rest, [goer], `${a.node} and ${b.node} can't reach each other; ${goer.node} goes`);
   }
   return false;
+}
+
+function heardWell(s: CoordinatorState, node: NodeName): boolean {
+  const h = s.heard.get(node);
+  return h !== undefined && s.now.mono - h.at <= s.desired.timings.suspectMs;
 }
 
 /** For how long `a` could not reach `b` while both were there: the time that one of them was dead does not count. */
