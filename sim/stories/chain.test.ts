@@ -168,6 +168,7 @@ describe('R3: a process that was started anew is a member of nothing', () => {
     // The same when a late set names the version under which its predecessor acted.
     stage.order(1, ['h', 't'], { as: old });
     stage.run();
+    expect(stage.replica('h').role).toBe('none');
     const late = stage.ask('h', put('b'));
     expect(stage.reply(late)).toMatchObject({ kind: 'failed', outcome: 'definite' });
     expect(stage.replica('h').log.end).toEqual(origin);
