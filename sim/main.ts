@@ -3,12 +3,13 @@
  *   npm run sim -- --seeds 2000 [--from 1] [--workers 2]   many seeds, a table at the end
  *   npm run sim -- --seed 7 [--trace] [--all]              one seed, and what happened in it
  *   npm run sim -- --planted [--bug NAME] [--save]         bugs that must be found, and what finds them
- *   npm run sim -- --exhaustive                            every interleaving of a small scope
+ *   npm run sim -- --exhaustive [--states 1000000]         every interleaving of small scopes
  */
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { slotOf } from '../protocol/slots.ts';
 import { key } from '../protocol/words.ts';
+import { exhaust } from './exhaustive/main.ts';
 import { showPlanted } from './planted/show.ts';
 import { runSeeds } from './pool.ts';
 import { planOf } from './profile.ts';
@@ -25,6 +26,8 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     all: { type: 'boolean', default: false },
     key: { type: 'string' },
+    exhaustive: { type: 'boolean', default: false },
+    states: { type: 'string', default: '1000000' },
     planted: { type: 'boolean', default: false },
     bug: { type: 'string', default: '' },
     save: { type: 'boolean', default: false },
@@ -32,7 +35,9 @@ const { values } = parseArgs({
 });
 
 if (values.seed !== undefined) showSeed(whole('seed', values.seed));
-else if (values.planted) {
+else if (values.exhaustive) {
+  if (!exhaust(whole('states', values.states), console.log)) process.exitCode = 1;
+} else if (values.planted) {
   const { bug, save } = values;
   if (!(await showPlanted({ name: bug, seeds: 0, workers: whole('workers', values.workers), save })))
     process.exitCode = 1;
