@@ -2,6 +2,7 @@
 import { readEntry } from '../../protocol/entry.ts';
 import { itemAt, versionAt } from '../../protocol/replica/log.ts';
 import { canRead } from '../../protocol/replica/reading.ts';
+import { isTail } from '../../protocol/replica/state.ts';
 import type { Reply } from '../../protocol/requests.ts';
 import type { Seq } from '../../protocol/words.ts';
 import { SmallContext } from './context.ts';
@@ -81,26 +82,42 @@ function judgeReply(w: World, tag: number, reply: Reply): string {
   return '';
 }
 
-/** Every read of a clean key that could be answered now under a lease is taken as made. */
+/** Every strong read that could be answered now under leases is taken as made, so nobody may answer with less later. */
 function judgeReads(w: World, scope: Scope): string {
   if (!scope.leases) return '';
-  let lowest = Number.POSITIVE_INFINITY;
   let highest = w.ledger.floor;
+  let lowest = Number.POSITIVE_INFINITY;
   let where = '';
-  w.processes.forEach((p, at) => {
-    const r = p.replica;
-    if (!p.up || r.installing !== null || !canRead(r)) return;
-    if (!new SmallContext(w, at, scope.leases).leaseCovers(r)) return;
-    // A dirty key is answered with the tail's mark; such reads are moves of their own.
-    if (r.log.end.seq > r.commit) return;
-    if (r.commit < lowest) where = p.name;
-    lowest = Math.min(lowest, r.commit);
-    highest = Math.max(highest, r.commit);
-  });
+  for (const p of w.processes) {
+    const shown = answerOf(w, p);
+    if (shown === null) continue;
+    if (shown < lowest) where = p.name;
+    lowest = Math.min(lowest, shown);
+    highest = Math.max(highest, shown);
+  }
   if (lowest < highest) return `I5: ${where} would answer with revision ${lowest} after ${highest} was shown`;
   w.ledger.floor = highest;
   return '';
 }
+
+/** Revision that a strong read at `p` would show; null when it would not be answered now. */
+function answerOf(w: World, p: Process): number | null {
+  const r = p.replica;
+  if (!answers(w, p)) return null;
+  if (r.log.end.seq === r.commit || isTail(r)) return r.commit;
+  // A dirty key: by the mark of the tail, when that one answers.
+  const tail = r.assignment?.members.at(-1);
+  const t = w.processes.find((x) => x.incarnation === tail?.incarnation);
+  if (t === undefined || !answers(w, t) || t.replica.assignment?.version !== r.assignment?.version)
+    return null;
+  return Math.max(r.commit, Math.min(t.replica.commit, r.log.end.seq));
+}
+
+const answers = (w: World, p: Process): boolean =>
+  p.up &&
+  p.replica.installing === null &&
+  canRead(p.replica) &&
+  new SmallContext(w, w.processes.indexOf(p), true).leaseCovers(p.replica);
 
 /** Nothing more can happen: then nothing may be left undone where all members are alive. */
 export function judgeEnd(w: World): string {

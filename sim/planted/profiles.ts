@@ -37,6 +37,8 @@ const lateNetwork = {
   repeat: 0.6,
 } as const;
 const long = [300, 5000] as const;
+/** Clients that take their time, so that a run outlasts its faults. */
+const patient = { operations: 400, thinkMs: [80, 250], durationMs: 30_000 } as const;
 /** Everything happens soon, so that it happens often. */
 const quick = {
   ...defaultTimings,
@@ -57,7 +59,7 @@ export const profiles = {
   restarts: {
     ...oneChain,
     workload: mixed,
-    faults: ['crash', 'bounce', 'power', 'reset', 'blackout', 'freeze'],
+    faults: ['crash', 'bounce', 'reset', 'freeze', 'cut', 'twin', 'leave'],
     disk: slowDisks,
   },
   /** The same under a single key that is read much. */
@@ -70,6 +72,7 @@ export const profiles = {
   /** Chains change while everybody lives: leavings, drains, cuts. */
   changes: {
     ...oneChain,
+    ...patient,
     workload: hotKey,
     faults: ['leave', 'drain', 'cut', 'oneway', 'slowpath', 'uncoordinated'],
     faultForMs: long,
@@ -78,56 +81,56 @@ export const profiles = {
   /** Somebody is cut off or stands still and goes on with what it believed. */
   cutOff: {
     ...oneChain,
+    ...patient,
     workload: hotKey,
     faults: ['cut', 'uncoordinated', 'oneway', 'freeze', 'suspend', 'twin'],
     faultForMs: long,
-    durationMs: 20_000,
     timings: quick,
   },
   /** The same, and most writes are refused. */
   cutOffRefused: {
     ...oneChain,
+    ...patient,
     workload: refused,
-    faults: ['cut', 'uncoordinated', 'oneway', 'freeze', 'suspend', 'twin'],
-    faultForMs: long,
-    durationMs: 20_000,
+    faults: ['cut', 'uncoordinated'],
+    faultForMs: [1000, 4000],
     timings: quick,
   },
   /** Reads of the store take long while others go on without the reader. */
   stalledReads: {
     ...oneChain,
+    ...patient,
     workload: { ...mixed, reads: 0.6, conditions: 0, adds: 0 },
     faults: ['diskstall', 'cut', 'uncoordinated', 'freeze'],
     faultForMs: [300, 2000],
     timings: quick,
-    durationMs: 20_000,
   },
   /** Processes sleep, and their monotonic clocks with them. */
   asleep: {
     ...oneChain,
+    ...patient,
     workload: hotKey,
     faults: ['suspend'],
     faultForMs: [1200, 5000],
     timings: { ...quick, readLeaseMs: 1000 },
-    durationMs: 20_000,
   },
   /** Grants of leases come late, and their askers are not heard any more. */
   lateGrants: {
     ...oneChain,
+    ...patient,
     workload: hotKey,
     faults: ['slowpath', 'slowpath', 'oneway', 'oneway', 'cut'],
     faultForMs: long,
     timings: { ...quick, readLeaseMs: 500 },
-    durationMs: 20_000,
   },
   /** Leases that last while others go on without their holder. */
   longLeases: {
     ...oneChain,
+    ...patient,
     workload: hotKey,
     faults: ['cut', 'uncoordinated', 'oneway', 'twin', 'drain', 'leave'],
     faultForMs: long,
     timings: longLeases,
-    durationMs: 20_000,
   },
   /** Answers of coordinators and of tails come late. */
   slowAnswers: {
@@ -141,30 +144,62 @@ export const profiles = {
   /** Leaders change while leases are out. */
   leaders: {
     ...oneChain,
+    ...patient,
     workload: hotKey,
-    faults: [
-      'coordcrash',
-      'coordfreeze',
-      'coordsuspend',
-      'resign',
-      'outage',
-      'cut',
-      'uncoordinated',
-      'leave',
-    ],
+    faults: ['resign', 'coordcrash', 'uncoordinated', 'uncoordinated'],
     coordinators: 3,
-    faultForMs: [300, 6000],
-    durationMs: 30_000,
+    faultEveryMs: 200,
+    faultForMs: [500, 4000],
     timings: longLeases,
+  },
+  /** A leader that can't renew goes on for some nodes, and another one leads the others. */
+  twoLeaders: {
+    ...oneChain,
+    ...patient,
+    workload: hotKey,
+    faults: ['outage', 'outage', 'bounce', 'uncoordinated', 'reset'],
+    coordinators: 2,
+    faultEveryMs: 200,
+    faultForMs: [1500, 6000],
+    timings: quick,
+  },
+  /** One leader after the other, and processes that register with each. */
+  successions: {
+    ...oneChain,
+    ...patient,
+    workload: hotKey,
+    faults: ['resign', 'coordcrash', 'coordfreeze', 'bounce', 'crash', 'unknown'],
+    coordinators: 3,
+    timings: quick,
+  },
+  /** Cuts from the coordinators that outlast every lease. */
+  longCuts: {
+    ...oneChain,
+    ...patient,
+    workload: { ...hotKey, reads: 0.7 },
+    faults: ['uncoordinated'],
+    faultEveryMs: 300,
+    faultForMs: [3500, 8000],
+    timings: longLeases,
+  },
+  /** Two processes of one node, and heartbeats that are rare. */
+  twins: {
+    ...oneChain,
+    ...patient,
+    workload: hotKey,
+    faults: ['twin', 'twin', 'cut'],
+    faultForMs: long,
+    timings: { ...defaultTimings, heartbeatMs: 500, readLeaseMs: 3000 },
   },
   /** The wanted length of read leases changes, and so do leaders. */
   retunes: {
     ...oneChain,
+    ...patient,
     workload: hotKey,
-    faults: ['retune', 'coordcrash', 'resign', 'uncoordinated', 'cut'],
+    faults: ['retune', 'resign', 'uncoordinated', 'uncoordinated'],
     coordinators: 3,
-    faultForMs: [300, 6000],
-    durationMs: 30_000,
+    faultEveryMs: 200,
+    faultForMs: [500, 5000],
     timings: longLeases,
   },
   /** Calls to the state store end without a known outcome, and so do leaderships. */
@@ -220,14 +255,17 @@ export const profiles = {
   /** Volumes that forget: restored ones, and power cuts before a flush. */
   forgetful: {
     ...oneChain,
+    ...patient,
     workload: mixed,
-    faults: ['rollback', 'power', 'lag'],
+    faults: ['power', 'lag'],
     disk: { durability: 'os', writeMs: 1, spreadMs: 3 },
-    durationMs: 30_000,
   },
+  /** Volumes are brought back to what they held a while ago. */
+  rollbacks: { ...oneChain, ...patient, workload: mixed, faults: ['rollback', 'lag'] },
   /** Weaker reads, also at nodes that still join. */
   weak: {
     ...oneChain,
+    ...patient,
     workload: { ...mixed, keys: 1, reads: 0.7, weakReads: 0.9, adds: 0 },
     faults: ['slowpath', 'lag', 'oneway', 'cut', 'blank', 'leave', 'uncoordinated'],
     faultForMs: long,

@@ -31,10 +31,15 @@ export const chainBugs: readonly PlantedBug[] = [
     'R4',
     'a written batch proves entries that were dropped since it was taken',
     [edit(chain, 'if (r.flight !== null) r.flight.top = Math.min(r.flight.top, to.seq) as Seq;', '')],
+    'restarts',
   ),
-  bug('marks-kept-across-versions', 'R5', "the predecessor's durable mark outlives its version", [
-    edit(install, 'r.before = null;', ''),
-  ]),
+  bug(
+    'marks-kept-across-versions',
+    'R5',
+    "the predecessor's durable mark outlives its version",
+    [edit(install, 'r.before = null;', '')],
+    'restarts',
+  ),
   bug('new-tail-commits-its-log', 'R2', 'a new tail commits its whole durable log', [
     edit(
       install,
@@ -130,7 +135,7 @@ export const chainBugs: readonly PlantedBug[] = [
       edit(handshake, 'if (bound && comparePositions(r.promised, m.end) > 0) return', 'if (false) return'),
       edit(handshake, '(comparePositions(m.promised, r.log.end) > 0 || ', '(false || '),
     ],
-    'forgetful',
+    'rollbacks',
   ),
   bug(
     'power-cut-believed',
@@ -150,7 +155,7 @@ export const chainBugs: readonly PlantedBug[] = [
         'a.seq !== b.seq ? a.seq - b.seq : a.version - b.version;',
       ),
     ],
-    'forgetful',
+    'rollbacks',
   ),
   bug('trim-above-commit', 'R41', 'the log is trimmed above what is committed and applied', [
     edit(

@@ -37,7 +37,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     'R6',
     'a version is handed out before the leases of those it leaves out have ended',
     [edit(chains, 'c.excluded.every(', '[].every(')],
-    'longLeases',
+    'longCuts',
   ),
   bug(
     'restart-ends-old-process',
@@ -50,7 +50,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         '(before?.gone === true || sameStore);',
       ),
     ],
-    'longLeases',
+    'twins',
   ),
   bug('incarnation-kept', 'R23', 'a process that registers anew keeps the incarnation of the one before it', [
     edit(
@@ -111,7 +111,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         'confirm(s, state, s.stateTag as string);',
       ),
     ],
-    'unknown',
+    'successions',
   ),
   bug(
     'leader-before-fence',
@@ -126,7 +126,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
           .replace('});', "}, { kind: 'written', tag: o.tag as string });"),
       ),
     ],
-    'leaders',
+    'successions',
   ),
   bug(
     'grants-after-own-lease',
@@ -140,7 +140,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
       ),
       edit(election, "if (s.leading.at !== 'follower' && s.now.mono >= s.leaderUntil)", 'if (false)'),
     ],
-    'leaders',
+    'twoLeaders',
   ),
   bug(
     'takeover-wait-skipped',
@@ -185,7 +185,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         'leaseGrantedMs = (leaseMs: number, rate: number): number => leaseMs * (1 - rate)',
       ),
     ],
-    'longLeases',
+    'longCuts',
   ),
   bug('data-dropped-early', 'R19', 'who is left out may delete its data while the chain is not whole', [
     edit(

@@ -53,7 +53,7 @@ export const readBugs: readonly PlantedBug[] = [
       edit(context, 'r.installed <= lease.installs &&', ''),
       edit(context, '!lease.denied.has(r.slot) &&', ''),
     ],
-    'longLeases',
+    'longCuts',
   ),
   bug(
     'sleep-keeps-lease',
