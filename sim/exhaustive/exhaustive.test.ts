@@ -11,6 +11,7 @@ const two: Scope = {
   breaks: 0,
   reads: 0,
   leases: true,
+  staleOrders: false,
 };
 const slow = 120_000;
 

@@ -5,23 +5,30 @@
 import { explore } from './explore.ts';
 import type { Scope } from './world.ts';
 
-const quiet = { writes: 1, crashes: 0, changes: 0, breaks: 0, reads: 0, leases: true };
+const quiet = {
+  writes: 1,
+  crashes: 0,
+  changes: 0,
+  breaks: 0,
+  reads: 0,
+  leases: true,
+  staleOrders: false,
+};
 
 /** From small to large. */
 export const scopes: readonly Scope[] = [
-  { ...quiet, members: 3, changes: 1 },
   { ...quiet, members: 2, crashes: 1, changes: 1 },
-  { ...quiet, members: 2, crashes: 1, changes: 1, leases: false, reads: 1 },
-  { ...quiet, members: 3, changes: 1, breaks: 1 },
-  { ...quiet, members: 3, changes: 1, reads: 1 },
-  { ...quiet, members: 3, writes: 2, changes: 1 },
+  { ...quiet, members: 2, crashes: 1, changes: 1, staleOrders: true },
+  { ...quiet, members: 2, crashes: 1, changes: 1, reads: 1, leases: false },
   { ...quiet, members: 2, writes: 2, crashes: 1, changes: 1 },
+  { ...quiet, members: 3, changes: 1 },
+  { ...quiet, members: 3, writes: 2, changes: 1 },
   { ...quiet, members: 3, crashes: 1, changes: 1 },
   { ...quiet, members: 3, writes: 2, crashes: 1, changes: 1 },
 ];
 
 export const scopeWords = (s: Scope): string =>
-  `${s.members} members, writes ${s.writes}, crashes ${s.crashes}, changes ${s.changes}, breaks ${s.breaks}, reads ${s.reads}, leases ${s.leases ? 'yes' : 'no'}`;
+  `${s.members} members, writes ${s.writes}, crashes ${s.crashes}, changes ${s.changes}, breaks ${s.breaks}, reads ${s.reads}, leases ${s.leases ? 'yes' : 'no'}, stale orders ${s.staleOrders ? 'yes' : 'no'}`;
 
 /** Runs the scopes in order, each up to `limit` states. False when a rule is broken. */
 export function exhaust(limit: number, tell: (line: string) => void, chosen = scopes): boolean {

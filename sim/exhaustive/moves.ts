@@ -83,18 +83,18 @@ function movesAt(w: World, scope: Scope, at: number, moves: Move[]): void {
     add('crash');
     if (p.batch !== null) add('crashWritten');
   }
-  if (lacksVersion(w, p) && mayHave(w, p)) add('assign');
+  if (lacksVersion(w, p, scope) && mayHave(w, p)) add('assign');
   if (p.oldLease > 0 && scope.leases) add('expire');
   if (w.left.writes > 0 && isHead(p.replica) && p.replica.installing === null) add('write');
   if (w.left.reads > 0 && p.replica.installing === null && canRead(p.replica)) add('read');
   if (mustRetry(w, at)) add('retry');
 }
 
-/** Also a process that was started anew and hears of the version under which the one before it acted (R3). */
-function lacksVersion(w: World, p: Process): boolean {
+function lacksVersion(w: World, p: Process, scope: Scope): boolean {
   const { assignment, installing, highest } = p.replica;
   const version = w.chain.assignment.version;
-  return highest <= version && (installing ?? assignment)?.version !== version;
+  if (highest < version) return true;
+  return scope.staleOrders && highest === version && (installing ?? assignment)?.version !== version;
 }
 
 /** Members get a version when the leases of those it leaves out are over; the others may know at once (R6). */

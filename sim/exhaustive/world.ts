@@ -35,6 +35,8 @@ export interface Scope {
   readonly breaks: number;
   /** Strong reads by request; without any, reads under a lease are still judged in every state. */
   readonly reads: number;
+  /** A process that was started anew may be told again of the version under which the one before it acted (R3). */
+  readonly staleOrders: boolean;
   /** Read leases; without them a read asks all members. */
   readonly leases: boolean;
 }
