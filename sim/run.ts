@@ -110,6 +110,7 @@ function play(world: World, invariants: Invariants, faults: Faults): { events: n
   faults.begin();
   const clients = keepBusy(world, plan, faults);
   steps.until(() => clients.done(), plan.durationMs);
+  if (clients.lingers()) steps.until(() => clients.done(), lingerMs);
   clients.stop();
   faults.heal();
   restartEverything(world);
@@ -142,15 +143,25 @@ function keepFlushing(world: World): void {
   });
 }
 
-/** A run goes on, up to twice as many operations, until so many faults took effect. */
+/** A run goes on, slowly and for so long, until so many faults took effect. */
 const faultsWanted = 12;
+const lingerThinkMs = 250;
+const lingerMs = 120_000;
+
+interface Busy {
+  done(): boolean;
+  /** Whether operations go on only because too few faults took effect. */
+  lingers(): boolean;
+  stop(): void;
+}
 
 /** Clients do operations until there were enough of them, in bursts and in idle times. */
-function keepBusy(world: World, plan: Plan, faults: Faults): { done(): boolean; stop(): void } {
+function keepBusy(world: World, plan: Plan, faults: Faults): Busy {
   let left = plan.operations;
-  let extra = plan.faults.length === 0 ? 0 : plan.operations;
+  let lingering = false;
   let stopped = false;
   let idle = false;
+  const short = (): boolean => plan.faults.length > 0 && faults.total < faultsWanted;
   const turnTide = (): void => {
     idle = !idle;
     if (!stopped) world.schedule.after(world.random.wait(idle ? 800 : 2000), turnTide);
@@ -160,16 +171,18 @@ function keepBusy(world: World, plan: Plan, faults: Faults): { done(): boolean; 
     const next = (): void => {
       if (stopped || left <= 0) return;
       left--;
-      if (left === 0 && extra > 0 && faults.total < faultsWanted) {
+      if (left === 0 && short()) {
         left++;
-        extra--;
+        lingering = true;
       }
-      client.next(() => world.schedule.after(world.random.wait(plan.thinkMs[idle ? 1 : 0]), next));
+      const thinkMs = lingering ? lingerThinkMs : plan.thinkMs[idle ? 1 : 0];
+      client.next(() => world.schedule.after(world.random.wait(thinkMs), next));
     };
     world.schedule.after(world.random.wait(plan.thinkMs[0]), next);
   }
   return {
     done: () => left <= 0 && world.clients.every((c) => !c.busy),
+    lingers: short,
     stop() {
       stopped = true;
     },
