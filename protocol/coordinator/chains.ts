@@ -8,11 +8,11 @@ import type { ChainVersion, NodeName } from '../words.ts';
 import { guarded, statusOf } from './liveness.ts';
 import { acknowledgedLeaving, leaseUntil } from './nodes.ts';
 import { changeChain } from './saving.ts';
-import { type CoordinatorState, notice, type SavedChain, type SavedMember } from './state.ts';
+import { type CoordinatorState, nodeOf, notice, type SavedChain, type SavedMember } from './state.ts';
 
 /** Why a member can't go on; '' = it can. */
 function gone(s: CoordinatorState, c: SavedChain, m: SavedMember): string {
-  const n = s.work?.nodes.find((x) => x.node === m.node);
+  const n = nodeOf(s.work, m.node);
   if (n === undefined) return `${m.node} is not known any more`;
   if (n.store !== m.store) return `${m.node} came back with another store`;
   if (n.incarnation !== m.incarnation) return `${m.node} was started anew`;
@@ -44,7 +44,7 @@ function installed(s: CoordinatorState, c: SavedChain, m: SavedMember): boolean 
 }
 
 export function serves(s: CoordinatorState, c: SavedChain, m: SavedMember): boolean {
-  const n = s.work?.nodes.find((x) => x.node === m.node);
+  const n = nodeOf(s.work, m.node);
   if (
     n === undefined ||
     n.incarnation !== m.incarnation ||
@@ -90,7 +90,7 @@ function replaceRestarted(s: CoordinatorState, c: SavedChain): boolean {
   const replaced: SavedMember[] = [];
   const version = (c.version + 1) as ChainVersion;
   const members = c.members.map((m) => {
-    const n = s.work?.nodes.find((x) => x.node === m.node);
+    const n = nodeOf(s.work, m.node);
     if (n === undefined || n.incarnation === m.incarnation || n.store !== m.store) return m;
     const h = s.heard.get(m.node);
     if (h?.incarnation !== n.incarnation || h.leaving || h.gone || h.reports.get(c.slot)?.state === 'lost')
@@ -163,7 +163,7 @@ function handOut(s: CoordinatorState, c: SavedChain): boolean {
 function tendJoiner(s: CoordinatorState, c: SavedChain): boolean {
   const j = c.joiner;
   if (j === null) return false;
-  const n = s.work?.nodes.find((x) => x.node === j.node);
+  const n = nodeOf(s.work, j.node);
   const status = n === undefined ? 'dead' : statusOf(s, n);
   const h = s.heard.get(j.node);
   const leaving = h?.leaving === true || n?.drain === true || s.desired.drain.includes(j.node);
@@ -256,7 +256,7 @@ export function applyChange(s: CoordinatorState, change: Change): void {
   if (c === undefined || !stable(s, c)) return;
   switch (change.kind) {
     case 'join': {
-      const n = s.work?.nodes.find((x) => x.node === change.node);
+      const n = nodeOf(s.work, change.node);
       if (n === undefined) return;
       const joiner = { node: n.node, store: n.store, incarnation: n.incarnation, address: n.place.address };
       changeChain(s, { ...c, joiner, reason: change.reason });

@@ -16,6 +16,7 @@ import {
   type ClusterState,
   type CoordinatorState,
   type Heard,
+  nodeOf,
   notice,
   type SavedChain,
 } from './state.ts';
@@ -65,7 +66,7 @@ export function onRegister(s: CoordinatorState, link: string, m: Register): void
   s.counter++;
   const issued = incarnation(s.work.epoch, s.counter);
   const before = s.heard.get(m.node);
-  const known = s.work.nodes.find((n) => n.node === m.node);
+  const known = nodeOf(s.work, m.node);
   const sameStore = known?.store === m.store;
   s.heard.set(m.node, {
     incarnation: issued,
@@ -175,7 +176,7 @@ export function onHeartbeat(s: CoordinatorState, link: string, m: Heartbeat): vo
       'this incarnation was replaced or never issued; register anew',
     );
   }
-  const current = s.work.nodes.find((n) => n.node === known.node);
+  const current = nodeOf(s.work, known.node);
   if (current?.incarnation !== m.incarnation)
     return refuse(
       s,
@@ -364,7 +365,7 @@ export function announceRegistered(s: CoordinatorState): void {
   const waiting = s.registering;
   s.registering = [];
   for (const r of waiting) {
-    const node = saved.nodes.find((n) => n.node === r.node);
+    const node = nodeOf(saved, r.node);
     if (node?.incarnation === r.incarnation)
       s.effects.sends.push({
         link: r.link,

@@ -13,6 +13,7 @@ import { changeChain, changeNode } from './saving.ts';
 import {
   type ClusterState,
   type CoordinatorState,
+  nodeOf,
   notice,
   type SavedChain,
   type SavedMember,
@@ -24,7 +25,7 @@ export interface CommandResult {
 }
 
 export function drainNode(s: CoordinatorState, node: NodeName, drain: boolean): CommandResult {
-  const n = s.work?.nodes.find((x) => x.node === node);
+  const n = nodeOf(s.work, node);
   if (n === undefined || s.work === null)
     return {
       ok: false,
@@ -139,7 +140,7 @@ function recoverChain(
  */
 export function overrideChain(s: CoordinatorState, slot: Slot, node: NodeName): CommandResult {
   const c = s.work?.chains[slot];
-  const n = s.work?.nodes.find((x) => x.node === node);
+  const n = nodeOf(s.work, node);
   const holders = [...s.heard]
     .filter(([, h]) => (h.reports.get(slot)?.end.seq ?? 0) > 0)
     .map(([name]) => name);

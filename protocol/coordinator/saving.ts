@@ -13,7 +13,7 @@ import {
 /** Replaces a chain in the state that is being worked out. */
 export function changeChain(s: CoordinatorState, chain: SavedChain): void {
   if (s.work === null) return;
-  s.work = { ...s.work, chains: s.work.chains.map((c) => (c.slot === chain.slot ? chain : c)) };
+  s.work = { ...s.work, chains: s.work.chains.with(chain.slot, chain) };
 }
 
 export function changeNode(s: CoordinatorState, node: SavedNode): void {
@@ -60,7 +60,7 @@ function confirm(s: CoordinatorState, state: ClusterState, tag: string): void {
   s.saving = null;
   s.savedAt = s.now.mono;
   for (const c of state.chains) {
-    const old = before?.chains.find((x) => x.slot === c.slot);
+    const old = before?.chains[c.slot];
     if (old?.version !== c.version)
       notice(s, 'info', 'chain.changed', {
         slot: c.slot,

@@ -190,6 +190,19 @@ export type StoreCall =
   /** After a save with unknown outcome (R31). */
   | { readonly kind: 'reread'; readonly state: ClusterState };
 
+const nodeIndexes = new WeakMap<readonly SavedNode[], ReadonlyMap<NodeName, SavedNode>>();
+
+/** A node by its name. Lists of nodes are never changed in place, so the index of one is made once. */
+export function nodeOf(state: ClusterState | null, name: NodeName): SavedNode | undefined {
+  if (state === null) return undefined;
+  let index = nodeIndexes.get(state.nodes);
+  if (index === undefined) {
+    index = new Map(state.nodes.map((n) => [n.node, n]));
+    nodeIndexes.set(state.nodes, index);
+  }
+  return index.get(name);
+}
+
 export const emptyEffects = (): CoordinatorEffects => ({ sends: [], stores: [], replies: [], notices: [] });
 
 export function notice(

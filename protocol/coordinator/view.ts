@@ -5,7 +5,7 @@ import { serves, stable } from './chains.ts';
 import type { CoordinatorView, ReplicaState } from './contract.ts';
 import { leads } from './election.ts';
 import { statusOf } from './liveness.ts';
-import type { CoordinatorState, SavedChain, SavedMember } from './state.ts';
+import { type CoordinatorState, nodeOf, type SavedChain, type SavedMember } from './state.ts';
 
 export function viewOf(s: CoordinatorState): CoordinatorView {
   const saved = s.saved;
@@ -65,7 +65,7 @@ function roleOf(c: SavedChain, i: number): 'head' | 'middle' | 'tail' | 'alone' 
 }
 
 function stateOf(s: CoordinatorState, c: SavedChain, m: SavedMember): ReplicaState {
-  const n = s.saved?.nodes.find((x) => x.node === m.node);
+  const n = nodeOf(s.saved, m.node);
   if (
     n === undefined ||
     n.incarnation !== m.incarnation ||
