@@ -439,11 +439,16 @@ describe('a server', () => {
     expect(good.downs).toEqual([]);
   });
 
-  test('closes a connection that does not say who it is, or falls silent', async () => {
-    const { server, seen } = await serve({ handshakeMs: 50, idleMs: 100 });
+  test('closes a connection that does not say who it is', async () => {
+    const { server, seen } = await serve({ handshakeMs: 50 });
     const mute = await rawPeer(server.port);
     await until(() => mute.state.closed);
     expect(seen.peers.length).toBe(0);
+    await until(() => server.connections === 0);
+  });
+
+  test('closes a connection that falls silent', async () => {
+    const { server, seen } = await serve({ idleMs: 100 });
     const silent = await rawPeer(server.port);
     silent.socket.write(framed(helloOf()));
     await until(() => seen.peers.length === 1);
