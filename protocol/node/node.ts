@@ -4,7 +4,7 @@
  */
 import type { FromCoordinator, PeerMessage } from '../messages.ts';
 import type { Batch, Boot, PersistItem } from '../persist.ts';
-import { collect, persisted } from '../replica/batch.ts';
+import { collect, persisted, presses } from '../replica/batch.ts';
 import { flow, onLogRead } from '../replica/chain.ts';
 import { onLinkUp } from '../replica/install.ts';
 import { onScanned, pullCopy } from '../replica/joining.ts';
@@ -138,7 +138,8 @@ export class NodeCore implements NodeCoreContract {
   takeBatch(): Batch | null {
     const s = this.state;
     const c = s.control;
-    if (s.flight !== null || c.failed !== '' || (s.unsaved.size === 0 && !c.identityNews)) return null;
+    if (s.flight !== null || c.failed !== '' || !this.#batchDue()) return null;
+    s.takenAt = s.now.mono;
     const items: PersistItem[] = [];
     if (c.identityNews)
       items.push({ kind: 'identity', clusterId: c.clusterId, epoch: c.epoch, incarnation: c.incarnation });
@@ -155,6 +156,18 @@ export class NodeCore implements NodeCoreContract {
     s.batchId++;
     s.flight = { batch: { id: s.batchId, items }, replicas };
     return s.flight.batch;
+  }
+
+  /**
+   * What somebody waits for goes to disk at once, and takes everything else along. The effects of committed entries
+   * can wait: until they are on disk the log on disk has them.
+   */
+  #batchDue(): boolean {
+    const s = this.state;
+    if (s.control.identityNews) return true;
+    if (s.unsaved.size > 0 && s.now.mono - s.takenAt >= s.config.timings.beaconMs) return true;
+    for (const r of s.unsaved) if (presses(r)) return true;
+    return false;
   }
 
   /**
@@ -327,6 +340,7 @@ function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
     asked: new Map(),
     askedTag: -1,
     batchId: 0,
+    takenAt: now.mono,
     flight: null,
     beaconAt: Number.NEGATIVE_INFINITY,
     turn: 0,

@@ -98,6 +98,8 @@ export interface NodeState {
   readonly asked: Map<number, { readonly to: NodeName; readonly id: number }>;
   askedTag: number;
   batchId: number;
+  /** When the last batch was taken. */
+  takenAt: MonoMs;
   flight: { readonly batch: Batch; readonly replicas: readonly Replica[] } | null;
   beaconAt: MonoMs;
   turn: number;

@@ -16,6 +16,16 @@ import { type Context, isTail, type Replica } from './state.ts';
 /** Entries whose effect goes into one batch, so that a long catch-up does not make one huge batch. */
 const appliesPerBatch = 4096;
 
+/** Whether somebody waits for what is not on disk yet. Effects, marks and trims alone only tidy up: nobody does. */
+export const presses = (r: Replica): boolean =>
+  r.taken < r.log.end.seq ||
+  r.installing !== null ||
+  r.dropTo !== null ||
+  r.eraseAt !== null ||
+  r.copied.length > 0 ||
+  r.takenComplete !== r.complete ||
+  r.role === 'joiner';
+
 /** Adds what is due; sets `flight`. */
 export function collect(r: Replica, items: PersistItem[]): void {
   const before = items.length;
