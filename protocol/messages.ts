@@ -73,13 +73,19 @@ export interface Agree extends OfSlot {
 
 export interface Commit extends OfSlot {
   readonly kind: 'commit';
+  /** `fromTail`: said by the tail to the head directly, not by a successor. */
   readonly session: number;
   readonly commit: Position;
   /** For a joiner: what it has on disk. For a member: the same as commit. */
   readonly durable: Position;
   /** Joiner: its copy is complete and applied. */
   readonly copied: boolean;
+  /** The tail told the head by itself: nobody needs to pass it on. */
+  readonly headTold: boolean;
 }
+
+/** Session of a commit mark that the tail sends to the head itself. */
+export const fromTail = 0;
 
 /** The stream does not fit: begin a new handshake. */
 export interface Broken extends OfSlot {

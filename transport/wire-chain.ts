@@ -117,13 +117,17 @@ export function readAppend(r: Reader): Append {
 }
 
 export function writeCommit(w: Writer, number: number, m: Commit): void {
-  const bound = headRoom + 2 * positionRoom + 2;
+  const bound = headRoom + 2 * positionRoom + 4;
   const start = openKind(w, number, bound);
   writeHead(w, m.slot, m.version, m.session);
   putPosition(w, 0x22, m.commit);
   putPosition(w, 0x2a, m.durable);
   if (m.copied) {
     w.uint(0x30);
+    w.uint(1);
+  }
+  if (m.headTold) {
+    w.uint(0x38);
     w.uint(1);
   }
   closeKind(w, start, bound);
@@ -136,6 +140,7 @@ export function readCommit(r: Reader): Commit {
   let commit = origin;
   let durable = origin;
   let copied = false;
+  let headTold = false;
   while (r.at < r.end) {
     const tag = r.uint();
     switch (tag) {
@@ -157,6 +162,9 @@ export function readCommit(r: Reader): Commit {
       case 0x30:
         copied = r.bool();
         break;
+      case 0x38:
+        headTold = r.bool();
+        break;
       default:
         r.skip(tag);
     }
@@ -169,6 +177,7 @@ export function readCommit(r: Reader): Commit {
     commit,
     durable,
     copied,
+    headTold,
   };
 }
 

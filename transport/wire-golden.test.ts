@@ -126,8 +126,17 @@ const golden: readonly [name: string, message: unknown, hex: string][] = [
   ],
   [
     'commit',
-    { kind: 'commit', slot: 9, version: 3, session: 2, commit: at, durable: before, copied: true },
-    '090500200000000000121722150809100318022205080310ac022a04080210073001',
+    {
+      kind: 'commit',
+      slot: 9,
+      version: 3,
+      session: 2,
+      commit: at,
+      durable: before,
+      copied: true,
+      headTold: true,
+    },
+    '090500200000000000121922170809100318022205080310ac022a040802100730013801',
   ],
   [
     'pass',

@@ -5,7 +5,7 @@
 import { type Entry, readEntry } from '../entry.ts';
 import { invariant } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { Append, Broken, Commit } from '../messages.ts';
+import { type Append, type Broken, type Commit, fromTail } from '../messages.ts';
 import {
   comparePositions,
   type Incarnation,
@@ -18,7 +18,7 @@ import { remember } from './dedupe.ts';
 import { appendEntry, type Item, itemAt, positionAt, release, truncate, versionAt } from './log.ts';
 import { proveRefusal } from './reading.ts';
 import { writtenReply } from './results.ts';
-import { type Context, type Downstream, durable, isTail, type Replica } from './state.ts';
+import { type Context, type Downstream, durable, isHead, isTail, type Replica } from './state.ts';
 import { abandonWaiters, forgetRequest } from './waiters.ts';
 
 /** Entries that a joiner may be behind when the tail begins to wait for it. */
@@ -228,18 +228,49 @@ function flowUp(r: Replica, ctx: Context, always: boolean): void {
   const copied = joiner && r.complete && r.completeDisk && r.copy === null && r.appliedDisk >= r.answerFrom;
   const news = r.commit > u.told || (joiner && (r.disk > u.toldDurable || copied !== u.toldCopied));
   if (!news && !always) return;
+  const { slot } = r;
+  const { version } = r.assignment;
+  const commit = positionAt(r.log, r.commit);
+  const durable = joiner ? positionAt(r.log, r.disk) : commit;
+  if (isTail(r) && r.commit > u.told && r.commit > r.headTold && tellHead(r, ctx, commit))
+    r.headTold = r.commit;
+  const headTold = r.commit <= r.headTold;
   u.told = r.commit;
   u.toldDurable = r.disk;
   u.toldCopied = copied;
+  // The head, behind the first of the others, knows it already.
+  if (headTold && r.index === 1 && !always) return;
   ctx.send(u.peer.node, {
     kind: 'commit',
-    slot: r.slot,
-    version: r.assignment.version,
+    slot,
+    version,
     session: u.session,
-    commit: positionAt(r.log, r.commit),
-    durable: positionAt(r.log, joiner ? r.disk : r.commit),
+    commit,
+    durable,
     copied,
+    headTold,
   });
+}
+
+/**
+ * The tail's word to the head saves its way through the others. Safe: the head of this version has on disk what the tail
+ * commits (2.5), and its log agrees with the tail's up to there. What is lost on the way comes by the chain (P8).
+ */
+function tellHead(r: Replica, ctx: Context, commit: Position): boolean {
+  const a = r.assignment;
+  const head = a?.members[0];
+  if (a === null || head === undefined || r.index < 2 || !ctx.linkUp(head.node)) return false;
+  ctx.send(head.node, {
+    kind: 'commit',
+    slot: r.slot,
+    version: a.version,
+    session: fromTail,
+    commit,
+    durable: commit,
+    copied: false,
+    headTold: true,
+  });
+  return true;
 }
 
 /** Entries and marks from the predecessor. */
@@ -297,6 +328,7 @@ export function onCommit(
   m: Commit,
 ): void {
   const d = r.down;
+  if (m.session === fromTail) return onTailCommit(r, ctx, from, incarnation, m);
   if (
     d?.state !== 'open' ||
     d.session !== m.session ||
@@ -311,24 +343,36 @@ export function onCommit(
     r.joinerCopied = m.copied;
     return advance(r, ctx);
   }
-  const version = versionAt(r.log, m.commit.seq);
+  if (m.headTold && m.commit.seq > r.headTold) r.headTold = m.commit.seq;
+  learn(r, ctx, m.commit);
+}
+
+function onTailCommit(r: Replica, ctx: Context, from: NodeName, incarnation: Incarnation, m: Commit): void {
+  const tail = r.assignment?.members.at(-1);
+  if (isHead(r) && tail?.node === from && tail.incarnation === incarnation) learn(r, ctx, m.commit);
+}
+
+/** The commit mark of a replica behind this one. */
+function learn(r: Replica, ctx: Context, commit: Position): void {
+  const version = versionAt(r.log, commit.seq);
   if (version === undefined) {
     // Below the retained log: nothing new. Above its end: the successor speaks of what this replica never sent.
-    invariant(m.commit.seq <= r.log.end.seq, 'a successor never commits what it was not sent', {
+    invariant(commit.seq <= r.log.end.seq, 'a successor never commits what it was not sent', {
       slot: r.slot,
-      mark: m.commit,
+      mark: commit,
       end: r.log.end,
     });
     return;
   }
-  invariant(version === m.commit.version, 'committed prefixes agree (I3)', {
+  invariant(version === commit.version, 'committed prefixes agree (I3)', {
     slot: r.slot,
-    mark: m.commit,
+    mark: commit,
     version,
   });
-  d.heard = Math.max(d.heard, m.commit.seq) as Seq;
+  const d = r.down;
+  if (d?.state === 'open' && commit.seq > d.heard) d.heard = commit.seq;
   // A replica that lost the end of its log and was sent it again hears of commits before they are on its disk anew.
-  if (m.commit.seq > r.learned) r.learned = m.commit.seq;
+  if (commit.seq > r.learned) r.learned = commit.seq;
   advance(r, ctx);
 }
 

@@ -91,6 +91,7 @@ export function activate(r: Replica, ctx: Context, a: Assignment): void {
   // The predecessor's mark is forgotten with its version (R5); so is what the old tail said.
   r.before = null;
   r.learned = 0 as Seq;
+  r.headTold = 0 as Seq;
   r.insync = noIncarnation;
   r.joinerDisk = 0 as Seq;
   r.joinerCopied = false;

@@ -125,6 +125,8 @@ export interface Replica {
   before: Seq | null;
   /** Highest commit mark that a neighbour told in this version; taken over as far as the own disk goes. */
   learned: Seq;
+  /** Highest commit mark that the tail told the head by itself, as far as this replica was told so in this version. */
+  headTold: Seq;
   /** Highest durable mark told to a successor, and heard from predecessors, ever (R15). */
   passed: Position;
   promised: Position;
@@ -260,6 +262,7 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     commit: log.start.seq,
     before: null,
     learned: 0 as Seq,
+    headTold: 0 as Seq,
     passed: origin,
     promised: origin,
     promisers: null,

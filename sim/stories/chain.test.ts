@@ -1,10 +1,12 @@
 /** Stories of the chain itself: handshakes, marks, commits (R1 to R5, R32). The traces are those of docs/redteam.md. */
 import { describe, expect, test } from 'vitest';
 import { makeEntry, readEntry } from '../../protocol/entry.ts';
+import { fromTail } from '../../protocol/messages.ts';
 import { NodeContext } from '../../protocol/node/context.ts';
 import { collect, persisted } from '../../protocol/replica/batch.ts';
 import { drop, take } from '../../protocol/replica/chain.ts';
-import { origin } from '../../protocol/words.ts';
+import { defaultTimings } from '../../protocol/timings.ts';
+import { chainVersion, epoch, incarnation, origin, slot } from '../../protocol/words.ts';
 import { position } from './positions.ts';
 import { put, Stage } from './stage.ts';
 
@@ -315,4 +317,68 @@ test('R32: a new head takes writes at once, and what is in its log goes first', 
   stage.release('m>t');
   stage.run();
   expect(stage.reply(b)).toMatchObject({ kind: 'written', position: position(2, 2) });
+});
+
+describe('2.6: the tail tells the head by itself', () => {
+  function written(): Stage {
+    const stage = new Stage(['h', 'm', 't']);
+    stage.order(1, ['h', 'm', 't']);
+    stage.run();
+    return stage;
+  }
+
+  test('a write is done although the middle has not passed on anything', () => {
+    const stage = written();
+    stage.hold('m>h');
+    const tag = stage.ask('h', put('a'));
+    stage.run();
+    expect(stage.reply(tag)).toMatchObject({ kind: 'written', position: position(1, 1) });
+    expect(stage.waiting('m>h')).toEqual([]);
+    expect(stage.replica('m').commit).toBe(1);
+  });
+
+  test('what is lost on the way comes by the chain', () => {
+    const stage = written();
+    stage.hold('t>h');
+    const tag = stage.ask('h', put('a'));
+    stage.run();
+    expect(stage.reply(tag)).toBe(undefined);
+    stage.pass(200);
+    expect(stage.reply(tag)).toMatchObject({ kind: 'written', position: position(1, 1) });
+  });
+
+  test('only the tail of this very version is believed, by incarnation', () => {
+    const stage = written();
+    stage.stall('m');
+    const tag = stage.ask('h', put('a'));
+    stage.run();
+    const commit = position(1, 1);
+    const word = { kind: 'commit', slot: slot(0), version: chainVersion(1), session: fromTail } as const;
+    const told = { ...word, commit, durable: commit, copied: false, headTold: true };
+    stage.inject('m', 'h', told);
+    stage.inject('t', 'h', told, incarnation(epoch(9), 9));
+    stage.inject('t', 'h', { ...told, version: chainVersion(2) });
+    stage.run();
+    expect(stage.replica('h').commit).toBe(0);
+    expect(stage.reply(tag)).toBe(undefined);
+  });
+});
+
+describe('2.2: group commit', () => {
+  test('effects of committed entries wait for a batch that somebody waits for, but not for long', () => {
+    const stage = new Stage(['h', 'm', 't']);
+    stage.order(1, ['h', 'm', 't']);
+    stage.run();
+    stage.ask('h', put('a'));
+    stage.run();
+    expect(stage.replica('h').commit).toBe(1);
+    expect(stage.replica('h').appliedDisk).toBe(0);
+    stage.grant('h');
+    expect(stage.read('h')).toBe('a');
+    stage.ask('h', put('b'));
+    stage.run();
+    expect(stage.replica('h').appliedDisk).toBe(1);
+    stage.pass(2 * defaultTimings.beaconMs);
+    for (const n of ['h', 'm', 't']) expect(stage.replica(n).appliedDisk).toBe(2);
+  });
 });

@@ -234,9 +234,11 @@ export class Stage {
     this.#handle(a, { kind: 'persisted', batch: batch.id });
   }
 
-  /** Retention wants the log up to here gone. */
+  /** Retention wants the log up to here gone, once the effects are on disk that may wait. */
   trim(name: string, upTo: number): void {
+    this.pass(2 * defaultTimings.beaconMs);
     this.#handle(this.actor(name), { kind: 'trim', upTo: [{ slot: slot(0), seq: seq(upTo) }] });
+    this.pass(2 * defaultTimings.beaconMs);
   }
 
   /** Lets `ms` pass in steps of 10 ms, with everything that is due. */
