@@ -4,11 +4,13 @@ import { slotOf } from '../protocol/slots.ts';
 import { key } from '../protocol/words.ts';
 import { checkHistory } from './checker/check.ts';
 import { describe } from './checker/describe.ts';
+import type { HistoryRecord } from './checker/history.ts';
 import { createFaults, type Faults, type SideEffect } from './faults/generator.ts';
 import { trimNow } from './faults/processes.ts';
 import { createInvariants, type Invariants, type Violation } from './invariants/invariants.ts';
 import type { Plan } from './plan.ts';
 import { restartEverything, type Steps, settle } from './settle.ts';
+import { type EntryOf, tellUnknown } from './told.ts';
 import { savedState } from './world/saved-state.ts';
 import type { TraceLine } from './world/trace.ts';
 import { createWorld, type World } from './world/world.ts';
@@ -189,13 +191,21 @@ function keepBusy(world: World, plan: Plan, faults: Faults): Busy {
   };
 }
 
-/** Values are searched too, without positions; where too much is unknown to decide that, positions alone decide. */
+/** Values are searched too, without positions; where too much is unknown to decide that, the ledgers tell the rest. */
 function check(world: World, invariants: Invariants, searchEvery: number): void {
   const first = checkHistory(world.history, { searchEvery });
-  const verdict =
-    first.ok === 'unknown' ? checkHistory(world.history, { searchEvery: 0, stepsMax: 10_000_000 }) : first;
+  const verdict = first.ok === 'unknown' ? checkHistory(told(world, invariants), { searchEvery: 0 }) : first;
   if (verdict.ok === true) return;
   const shown = verdict.operations.map((r) => `\n    ${describe(r)}`).join('');
   const slot = slotOf(key(verdict.key), world.plan.slots);
   invariants.fail('I5', slot, `key ${verdict.key}: ${verdict.reason}${shown}`);
+}
+
+function told({ plan, history, requests, schedule }: World, { ledgers }: Invariants): HistoryRecord[] {
+  const entryOf: EntryOf = (request, of) => {
+    const ledger = ledgers[slotOf(key(of), plan.slots)];
+    const seq = ledger?.requests.get(request);
+    return seq === undefined ? undefined : ledger?.committed[seq - 1];
+  };
+  return tellUnknown(history, requests, entryOf, schedule.now);
 }

@@ -58,7 +58,7 @@ interface Shared {
 export function createClients(
   world: HostWorld,
   options: ClientOptions,
-  record: (entry: HistoryRecord) => void,
+  record: (entry: HistoryRecord, request: string) => void,
 ): Client[] {
   const shared = connectSession(world, options);
   return Array.from({ length: options.callers }, (_, i) =>
@@ -132,6 +132,8 @@ interface Effort {
   readonly call: number;
   /** What a session read named at its last attempt. */
   token: Position | null;
+  /** Name of a write's request in the ledgers; '' = none was sent. */
+  request: string;
   readonly done: (record: HistoryRecord) => void;
 }
 
@@ -139,7 +141,7 @@ function createCaller(
   world: HostWorld,
   options: ClientOptions,
   shared: Shared,
-  record: (entry: HistoryRecord) => void,
+  record: (entry: HistoryRecord, request: string) => void,
 ): Client {
   const { schedule, trace } = world;
   const { session } = shared;
@@ -161,8 +163,13 @@ function createCaller(
           until,
           operation.kind === 'get' ? options.pinned : null,
         );
-        run({ operation, call: called, token: null, done }, call, session.next(call, schedule.now));
-      } else if (schedule.now >= until) finish({ operation, call: called, token: null, done }, null);
+        run(
+          { operation, call: called, token: null, request: '', done },
+          call,
+          session.next(call, schedule.now),
+        );
+      } else if (schedule.now >= until)
+        finish({ operation, call: called, token: null, request: '', done }, null);
       else {
         shared.refresh();
         schedule.after(20, start);
@@ -211,6 +218,7 @@ function createCaller(
     });
     const { request } = step;
     effort.token = request.op === 'get' && request.level === 'session' ? request.token : null;
+    effort.request = request.op === 'get' ? '' : `${request.client}/${request.number}`;
     shared.send(link, id, request);
   }
 
@@ -241,7 +249,7 @@ function createCaller(
       slot,
       () => `${options.name} ${operation.key} ${JSON.stringify(made.op)} -> ${JSON.stringify(result)}`,
     );
-    record(made);
+    record(made, effort.request);
     effort.done(made);
   }
 

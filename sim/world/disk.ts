@@ -51,6 +51,9 @@ export interface Disk {
   save(): () => void;
 }
 
+/** Now and then a single read takes up to so long, while others do not. */
+const slowReadMs = 2000;
+
 export function createDisk(
   schedule: Schedule,
   random: Random,
@@ -176,7 +179,10 @@ export function createDisk(
       identity: content.identity,
       slots: [...content.slots.values()].map(bootSlotOf),
     }),
-    readTime: () => (random.chance(0.5) ? 0 : options.writeMs * random.next() + stallLeft()),
+    readTime: () => {
+      if (random.chance(0.5)) return 0;
+      return (random.chance(0.02) ? slowReadMs : options.writeMs) * random.next() + stallLeft();
+    },
     stall(ms) {
       stalledUntil = Math.max(stalledUntil, schedule.now + ms);
     },

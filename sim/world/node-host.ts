@@ -161,8 +161,13 @@ export function createNodeHost(
     for (const { to, message } of effects.control)
       sendTo(to, { incarnation: core.incarnation, messages: [message] });
     for (const { tag: t, reply } of effects.replies) answer(t, reply);
-    for (const { id, slot, key } of effects.fetches)
-      read(() => loop.deliver({ kind: 'fetched', id, entry: disk.fetch(slot, key) }));
+    for (const { id, slot, key } of effects.fetches) {
+      // A read that takes its time shows the store as it was at any moment meanwhile: here at the first or the last.
+      const first = world.random.chance(0.5) ? disk.fetch(slot, key) : undefined;
+      read(() =>
+        loop.deliver({ kind: 'fetched', id, entry: first === undefined ? disk.fetch(slot, key) : first }),
+      );
+    }
     for (const { id, slot, from, maxBytes } of effects.logReads)
       read(() => loop.deliver({ kind: 'logRead', id, entries: disk.readLog(slot, from, maxBytes) }));
     for (const { id, slot, after, maxBytes } of effects.scans)

@@ -61,6 +61,8 @@ export interface World extends HostWorld {
   /** A client of its own for the last words of a run: it goes where it is told. */
   readonly closer: Client;
   readonly history: HistoryRecord[];
+  /** Requests of the writes in the history, as ledgers name them. */
+  readonly requests: ReadonlyMap<HistoryRecord, string>;
   desired: Desired;
   /** The new process holds the store's lock; it says so when that proves that the registered process is over. */
   startNode(seat: NodeSeat): NodeHost;
@@ -98,6 +100,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
   const store = createStateStore(schedule, random.fork(), (e) => observer.effect(e));
   const hostWorld: HostWorld = { schedule, random: random.fork(), network, trace };
   const history: HistoryRecord[] = [];
+  const requests = new Map<HistoryRecord, string>();
   const zombies: NodeHost[] = [];
   let machine = 0;
   let process = 0;
@@ -160,7 +163,10 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
         callers,
         nextPerson: () => ++person,
       },
-      (entry) => history.push(entry),
+      (entry, request) => {
+        history.push(entry);
+        requests.set(entry, request);
+      },
     );
   }
 
@@ -261,6 +267,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     clients,
     closer: newClients('closer', null, 1)[0] as Client,
     history,
+    requests,
     desired,
     startNode,
     reboot(seat) {
