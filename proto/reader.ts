@@ -15,7 +15,6 @@ export class MalformedBytes extends Error {
 const twoTo32 = 4294967296;
 /** High half of a number that is still below 2^53. */
 const highSafe = 2_097_152;
-const codes = String.fromCharCode;
 
 export class Reader {
   readonly bytes: Buffer;
@@ -122,12 +121,14 @@ export class Reader {
     return this.bytes.subarray(at, at + length);
   }
 
-  /** Length and bytes, as a string with one character for each byte. */
+  /**
+   * Length and bytes, as a string with one character for each byte. Built at once: one that is put together from characters
+   * is cheap to make and dear to look up in a map.
+   */
   latin1Field(): string {
     const length = this.uint();
     const at = this.#take(length);
-    if (length > 24) return this.bytes.toString('latin1', at, at + length);
-    return shortLatin1(this.bytes, at, length);
+    return this.bytes.toString('latin1', at, at + length);
   }
 
   /** Length and UTF-8. */
@@ -177,11 +178,4 @@ export class Reader {
     for (let count = 0; count < 10; count++) if ((this.bytes[this.#take(1)] as number) < 128) return;
     this.fail('a number is longer than ten bytes');
   }
-}
-
-/** For a few characters this is faster than a call into the runtime. */
-function shortLatin1(b: Buffer, from: number, length: number): string {
-  let text = '';
-  for (let i = 0; i < length; i++) text += codes(b[from + i] as number);
-  return text;
 }
