@@ -9,7 +9,7 @@ import { type Hello, type Message, protocolVersion } from '../protocol/messages.
 import type { Incarnation } from '../protocol/words.ts';
 import { FrameCutter } from './framing.ts';
 import { Outbox, type QueueLimits, type Sent } from './outbox.ts';
-import { remoteOf } from './socket.ts';
+import { type Channel, remoteOf } from './socket.ts';
 import { decodeFrame, type Frame } from './wire.ts';
 
 /** Who this process is. Read anew for every Hello and every frame: its owner changes it when it learns more. */
@@ -24,7 +24,7 @@ export interface Self {
 }
 
 export interface ConnectionOptions {
-  readonly socket: Socket;
+  readonly channel: Channel;
   readonly self: Self;
   /** The side that connected says Hello first; the other one answers, once it heard it. */
   readonly dialed: boolean;
@@ -57,18 +57,19 @@ export class Connection {
   #readSeen = 0;
   #writtenSeen = 0;
 
-  /** For a socket that is connected. */
+  /** For a channel that is connected. */
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#socket = options.socket;
-    this.remote = remoteOf(options.socket);
+    const { channel } = options;
+    this.#socket = channel.socket;
+    this.remote = remoteOf(channel.socket);
     this.#cutter = new FrameCutter(
       helloBytesMax,
       (frame) => this.#takeFrame(frame),
       (error) => this.close(error),
     );
     this.#outbox = new Outbox(
-      options.socket,
+      channel.socket,
       () => options.self.incarnation,
       options.queue,
       options.onRelief,
@@ -78,7 +79,7 @@ export class Connection {
         new ChainError('UNAVAILABLE', `${this.remote} did not say Hello within ${options.handshakeMs} ms`),
       );
     }, options.handshakeMs);
-    this.#socket.on('data', (chunk: Buffer) => this.#cutter.push(chunk));
+    channel.onBytes = (bytes, count) => this.#cutter.push(bytes, count);
     this.#socket.on('error', (error) => this.close(lost(this.remote, error)));
     this.#socket.on('close', () => this.close(lost(this.remote, null)));
     if (options.dialed) this.#outbox.send(this.#hello());

@@ -4,7 +4,7 @@ import type { Hello, Message } from '../protocol/messages.ts';
 import type { Incarnation } from '../protocol/words.ts';
 import { Connection, type Self } from './connection.ts';
 import type { QueueLimits, Sent } from './outbox.ts';
-import { type Address, openSocket } from './socket.ts';
+import { type Address, openChannel } from './socket.ts';
 
 export interface DialerOptions {
   readonly address: Address;
@@ -86,7 +86,8 @@ export class Dialer {
   }
 
   #dial(): void {
-    const socket = openSocket(this.#options.address);
+    const channel = openChannel(this.#options.address);
+    const { socket } = channel;
     const fail = (why: ChainError): void => {
       clearTimeout(patience);
       socket.removeAllListeners();
@@ -120,7 +121,7 @@ export class Dialer {
       this.#abandon = null;
       this.#connection = new Connection({
         ...this.#options,
-        socket,
+        channel,
         dialed: true,
         onUp: (peer) => this.#established(peer),
         onClose: (why) => this.#lost(why),

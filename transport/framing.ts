@@ -28,28 +28,29 @@ export class FrameCutter {
     this.#frame = null;
   }
 
-  /** Hands out every frame that `chunk` completes. One that lies in one chunk aliases it; one that does not is copied once. */
-  push(chunk: Buffer): void {
+  /** Hands out every frame that the first `count` of `bytes` complete; they are copied, once. */
+  push(bytes: Buffer, count: number): void {
     if (this.#stopped) return;
-    let at = this.#continue(chunk);
-    while (at < chunk.length && !this.#stopped) {
-      if (this.#lengthFilled > 0 || chunk.length - at < lengthBytes) {
-        at += this.#takeLength(chunk, at);
+    let at = this.#continue(bytes, count);
+    while (at < count && !this.#stopped) {
+      if (this.#lengthFilled > 0 || count - at < lengthBytes) {
+        at += this.#takeLength(bytes, at, count);
         if (this.#lengthFilled < lengthBytes) return;
         this.#lengthFilled = 0;
-        at = this.#begin(chunk, at, this.#length.readUInt32LE(0));
-      } else at = this.#begin(chunk, at + lengthBytes, chunk.readUInt32LE(at));
+        at = this.#begin(bytes, at, count, this.#length.readUInt32LE(0));
+      } else at = this.#begin(bytes, at + lengthBytes, count, bytes.readUInt32LE(at));
     }
   }
 
-  #takeLength(chunk: Buffer, at: number): number {
-    const taken = chunk.copy(this.#length, this.#lengthFilled, at, at + lengthBytes - this.#lengthFilled);
+  #takeLength(bytes: Buffer, at: number, count: number): number {
+    const end = Math.min(count, at + lengthBytes - this.#lengthFilled);
+    const taken = bytes.copy(this.#length, this.#lengthFilled, at, end);
     this.#lengthFilled += taken;
     return taken;
   }
 
   /** A frame of `length` bytes begins at `at`. Returns where the next one may begin. */
-  #begin(chunk: Buffer, at: number, length: number): number {
+  #begin(bytes: Buffer, at: number, count: number, length: number): number {
     if (length > this.maxBytes) {
       const what = `a frame of ${length} bytes is announced, at most ${this.maxBytes} are taken here`;
       this.stop();
@@ -58,21 +59,22 @@ export class FrameCutter {
       );
       return at;
     }
-    const end = at + length;
-    if (end <= chunk.length) {
-      this.#onFrame(chunk.subarray(at, end));
-      return end;
+    const end = Math.min(count, at + length);
+    const frame = Buffer.allocUnsafe(length);
+    const filled = bytes.copy(frame, 0, at, end);
+    if (filled === length) this.#onFrame(frame);
+    else {
+      this.#frame = frame;
+      this.#filled = filled;
     }
-    this.#frame = Buffer.allocUnsafeSlow(length);
-    this.#filled = chunk.copy(this.#frame, 0, at);
-    return chunk.length;
+    return end;
   }
 
-  /** Fills the frame that began in an earlier chunk. Returns how much of `chunk` it took. */
-  #continue(chunk: Buffer): number {
+  /** Fills the frame that began in earlier bytes. Returns how much of `bytes` it took. */
+  #continue(bytes: Buffer, count: number): number {
     const frame = this.#frame;
     if (frame === null) return 0;
-    const taken = chunk.copy(frame, this.#filled);
+    const taken = bytes.copy(frame, this.#filled, 0, count);
     this.#filled += taken;
     if (this.#filled === frame.length) {
       this.#frame = null;

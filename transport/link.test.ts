@@ -4,7 +4,7 @@ import { Writer } from '../proto/writer.ts';
 import type { ChainError } from '../protocol/errors.ts';
 import { limits } from '../protocol/limits.ts';
 import { type Hello, type Message, protocolVersion } from '../protocol/messages.ts';
-import { chainVersion, type Incarnation, type Key, slot } from '../protocol/words.ts';
+import { chainVersion, type Incarnation, type Key, origin, slot } from '../protocol/words.ts';
 import type { Self } from './connection.ts';
 import { connectLink, type Link, type LinkOptions } from './link.ts';
 import { type LinkServer, type LinkServerOptions, type Peer, startLinkServer } from './server.ts';
@@ -41,6 +41,16 @@ const broken = (bytes: number): Message => ({
   session: 1,
   why: 'w'.repeat(bytes),
 });
+const append: Extract<Message, { kind: 'append' }> = {
+  kind: 'append',
+  slot: slot(1),
+  version: chainVersion(1),
+  session: 1,
+  entries: [],
+  end: origin,
+  durable: origin,
+  commit: origin,
+};
 const roundsOf = (messages: readonly Message[]): number[] =>
   messages.flatMap((m) => (m.kind === 'tailQuery' ? [m.round] : []));
 const until = (what: () => boolean): Promise<void> =>
@@ -182,6 +192,22 @@ describe('a link', () => {
     const order = Array.from({ length: 500 }, (_, i) => i);
     expect(roundsOf(messages())).toEqual(order);
     expect(roundsOf(mine.messages)).toEqual(order);
+  });
+
+  test('hands out bytes that stay as they were when more arrive', async () => {
+    const { server, seen, messages } = await serve();
+    seen.onMessage = (peer, message) => peer.send(message);
+    const { link, seen: mine } = dial(server);
+    await until(() => link.up);
+    const made = Array.from({ length: 60 }, (_, i) => Buffer.alloc(i * 40, i));
+    for (const entry of made) {
+      link.send({ ...append, entries: [entry] });
+      await turns(1);
+    }
+    await until(() => mine.messages.length === made.length);
+    const entriesOf = (all: readonly Message[]) => all.flatMap((m) => (m.kind === 'append' ? m.entries : []));
+    expect(entriesOf(messages())).toEqual(made);
+    expect(entriesOf(mine.messages)).toEqual(made);
   });
 
   test('sends what one turn of the event loop made in one frame', async () => {

@@ -1,12 +1,11 @@
 /** Accepts links. Each connection is one peer, known by its Hello; answers go back over the connection that asked. */
-import type { Socket } from 'node:net';
 import { ChainError } from '../protocol/errors.ts';
 import type { Hello, Message } from '../protocol/messages.ts';
 import type { Incarnation } from '../protocol/words.ts';
 import { Connection, type Self } from './connection.ts';
 import { type Log, noLog } from './log.ts';
 import { defaultQueueLimits, type QueueLimits, type Sent } from './outbox.ts';
-import { listen, openListener, remoteOf } from './socket.ts';
+import { type Channel, listen, openListener, remoteOf } from './socket.ts';
 
 /** The other end of one accepted connection. A named peer may have several: old ones that are not noticed yet, copies. */
 export interface Peer {
@@ -74,7 +73,7 @@ export async function startLinkServer(options: LinkServerOptions): Promise<LinkS
 class AcceptingServer implements LinkServer {
   readonly #options: LinkServerOptions;
   readonly #log: Log;
-  readonly #listener = openListener((socket) => this.#accept(socket));
+  readonly #listener = openListener((channel) => this.#accept(channel));
   readonly #open = new Set<Connection>();
   readonly #openOfPeer = new Map<string, number>();
   #sweep: NodeJS.Timeout | undefined;
@@ -114,12 +113,12 @@ class AcceptingServer implements LinkServer {
     return closed;
   }
 
-  #accept(socket: Socket): void {
-    const remote = remoteOf(socket);
+  #accept(channel: Channel): void {
+    const remote = remoteOf(channel.socket);
     let handler: PeerHandler | null = null;
     let name = '';
     const connection = new Connection({
-      socket,
+      channel,
       self: this.#options.self,
       dialed: false,
       expected: '',

@@ -1,5 +1,15 @@
-/** The one place where sockets are made. */
-import { createServer, connect as netConnect, type Server, type Socket } from 'node:net';
+/**
+ * The one place where sockets are made. All of them read into one buffer of the process: a buffer for each read, as 'data'
+ * events bring it, is memory outside the heap that is asked for, cut, and collected again.
+ */
+import {
+  createServer,
+  connect as netConnect,
+  type OnReadOpts,
+  type Server,
+  Socket,
+  type SocketConstructorOpts,
+} from 'node:net';
 import { ChainError } from '../protocol/errors.ts';
 
 export interface Address {
@@ -20,13 +30,48 @@ export function parseAddress(text: string): Address {
   return { host, port };
 }
 
-/** A socket that is connecting. The name is looked up at every attempt: a pod comes back with another address. */
-export function openSocket(address: Address): Socket {
-  return netConnect({ host: address.host, port: address.port, noDelay: true });
+/** A socket, and who takes what it receives: the first `count` bytes, which are others after the call. */
+export interface Channel {
+  readonly socket: Socket;
+  onBytes: (bytes: Buffer, count: number) => void;
 }
 
-export function openListener(onSocket: (socket: Socket) => void): Server {
-  return createServer({ noDelay: true }, onSocket);
+const received = Buffer.allocUnsafeSlow(65_536);
+
+/** Makes a channel of a socket that reads with the given option. */
+function channelOf(open: (onread: OnReadOpts) => Socket): Channel {
+  const callback = (count: number): boolean => {
+    channel.onBytes(received, count);
+    return true;
+  };
+  const channel: Channel = { socket: open({ buffer: received, callback }), onBytes: () => {} };
+  return channel;
+}
+
+/** A socket that is connecting. The name is looked up at every attempt: a pod comes back with another address. */
+export function openChannel({ host, port }: Address): Channel {
+  return channelOf((onread) => netConnect({ host, port, noDelay: true, onread }));
+}
+
+export function openListener(onChannel: (channel: Channel) => void): Server {
+  return createServer({ noDelay: true, pauseOnConnect: true }, (accepted) => onChannel(adopt(accepted)));
+}
+
+/** The part of a socket that Node gives no other name: its end of the connection. */
+interface Handled {
+  _handle: unknown;
+}
+
+/** Only who makes a socket can say into what it reads: this one is made again, around the same connection. */
+function adopt(accepted: Socket): Channel {
+  const { _handle: handle } = accepted as unknown as Handled;
+  (accepted as unknown as Handled)._handle = null;
+  const channel = channelOf(
+    (onread) => new Socket({ handle, onread } as SocketConstructorOpts & { handle: unknown }),
+  );
+  // The server counts the one that it accepted.
+  channel.socket.once('close', () => accepted.destroy());
+  return channel;
 }
 
 /** Listens; resolves to the port, which the system chose for port 0. @throws ChainError UNAVAILABLE */
