@@ -35,46 +35,12 @@ export class Writer {
 
   /** A varint. @throws RangeError when `n` is no safe integer from 0. */
   uint(n: number): void {
-    if (n < 128 && (n & 127) === n) {
-      this.bytes[this.at++] = n;
-      return;
-    }
-    this.#longUint(n);
-  }
-
-  #longUint(n: number): void {
-    if (!Number.isSafeInteger(n) || n < 0) throw new RangeError(`${n} is not an integer from 0 to 2^53-1`);
-    const b = this.bytes;
-    let at = this.at;
-    let rest = n;
-    while (rest >= 268_435_456) {
-      b[at++] = (rest % 128) | 128;
-      rest = Math.floor(rest / 128);
-    }
-    while (rest >= 128) {
-      b[at++] = (rest & 127) | 128;
-      rest >>>= 7;
-    }
-    b[at++] = rest;
-    this.at = at;
+    this.at = putUint(this.bytes, this.at, n);
   }
 
   /** Eight bytes, little-endian. @throws RangeError when `n` is no safe integer; negative ones are two's complement. */
   fixed64(n: number): void {
-    if (!Number.isSafeInteger(n)) throw new RangeError(`${n} is not an integer below 2^53`);
-    const high = Math.floor(n / twoTo32);
-    const low = n - high * twoTo32;
-    const b = this.bytes;
-    const at = this.at;
-    b[at] = low;
-    b[at + 1] = low >>> 8;
-    b[at + 2] = low >>> 16;
-    b[at + 3] = low >>> 24;
-    b[at + 4] = high;
-    b[at + 5] = high >>> 8;
-    b[at + 6] = high >>> 16;
-    b[at + 7] = high >>> 24;
-    this.at = at + 8;
+    this.at = putFixed64(this.bytes, this.at, n);
   }
 
   /** Eight bytes, little-endian. @throws RangeError beyond 64 bits with sign. */
@@ -90,22 +56,12 @@ export class Writer {
 
   /** Length and bytes. */
   bytesField(value: Uint8Array): void {
-    this.uint(value.length);
-    this.bytes.set(value, this.at);
-    this.at += value.length;
+    this.at = putBytes(this.bytes, this.at, value);
   }
 
   /** Length and one byte for each character; characters must be below 256. */
   latin1Field(value: string): void {
-    const length = value.length;
-    this.uint(length);
-    if (length > 64) this.bytes.write(value, this.at, 'latin1');
-    else {
-      const b = this.bytes;
-      const at = this.at;
-      for (let i = 0; i < length; i++) b[at + i] = value.charCodeAt(i);
-    }
-    this.at += length;
+    this.at = putLatin1(this.bytes, this.at, value);
   }
 
   /** Length and UTF-8. Needs room for 5 bytes and three for each character. */
@@ -158,6 +114,64 @@ export class Writer {
     this.uint(length);
     this.at += length;
   }
+}
+
+/*
+ * The same for code that runs for every message and keeps its place itself: each function writes at `at`, into room that is
+ * there, and returns where it stopped.
+ */
+
+export function putUint(b: Uint8Array, at: number, n: number): number {
+  if (n < 128 && (n & 127) === n) {
+    b[at] = n;
+    return at + 1;
+  }
+  return putLongUint(b, at, n);
+}
+
+function putLongUint(b: Uint8Array, from: number, n: number): number {
+  if (!Number.isSafeInteger(n) || n < 0) throw new RangeError(`${n} is not an integer from 0 to 2^53-1`);
+  let at = from;
+  let rest = n;
+  while (rest >= 268_435_456) {
+    b[at++] = (rest % 128) | 128;
+    rest = Math.floor(rest / 128);
+  }
+  while (rest >= 128) {
+    b[at++] = (rest & 127) | 128;
+    rest >>>= 7;
+  }
+  b[at++] = rest;
+  return at;
+}
+
+export function putFixed64(b: Uint8Array, at: number, n: number): number {
+  if (!Number.isSafeInteger(n)) throw new RangeError(`${n} is not an integer below 2^53`);
+  const high = Math.floor(n / twoTo32);
+  const low = n - high * twoTo32;
+  b[at] = low;
+  b[at + 1] = low >>> 8;
+  b[at + 2] = low >>> 16;
+  b[at + 3] = low >>> 24;
+  b[at + 4] = high;
+  b[at + 5] = high >>> 8;
+  b[at + 6] = high >>> 16;
+  b[at + 7] = high >>> 24;
+  return at + 8;
+}
+
+export function putBytes(b: Uint8Array, at: number, value: Uint8Array): number {
+  const start = putUint(b, at, value.length);
+  b.set(value, start);
+  return start + value.length;
+}
+
+export function putLatin1(b: Buffer, at: number, value: string): number {
+  const { length } = value;
+  const start = putUint(b, at, length);
+  if (length > 64) b.write(value, start, 'latin1');
+  else for (let i = 0; i < length; i++) b[start + i] = value.charCodeAt(i);
+  return start + length;
 }
 
 /** Bytes of a varint that can say `length`. */

@@ -15,7 +15,7 @@ import {
   uint32,
 } from '../proto/fields.ts';
 import type { Reader } from '../proto/reader.ts';
-import type { Writer } from '../proto/writer.ts';
+import { putBytes, putUint, type Writer } from '../proto/writer.ts';
 import type {
   Agree,
   Append,
@@ -39,31 +39,35 @@ import { closeKind, openKind, position, positionRoom, putPosition, takePosition 
 const headRoom = 27;
 const noEntries: readonly Uint8Array[] = Object.freeze([]);
 
-function writeHead(w: Writer, slot: number, version: number, session: number): void {
-  if (slot !== 0) {
-    w.uint(0x08);
-    w.uint(slot);
+function putHead(b: Uint8Array, from: number, m: Append | Commit): number {
+  let at = from;
+  if (m.slot !== 0) {
+    b[at] = 0x08;
+    at = putUint(b, at + 1, m.slot);
   }
-  w.uint(0x10);
-  w.uint(version);
-  if (session !== 0) {
-    w.uint(0x18);
-    w.uint(session);
+  b[at] = 0x10;
+  at = putUint(b, at + 1, m.version);
+  if (m.session !== 0) {
+    b[at] = 0x18;
+    at = putUint(b, at + 1, m.session);
   }
+  return at;
 }
 
 export function writeAppend(w: Writer, number: number, m: Append): void {
+  const { entries } = m;
   let bound = headRoom + 3 * positionRoom;
-  for (const entry of m.entries) bound += entry.length + 5;
+  for (const entry of entries) bound += entry.length + 5;
   const start = openKind(w, number, bound);
-  writeHead(w, m.slot, m.version, m.session);
-  for (const entry of m.entries) {
-    w.uint(0x22);
-    w.bytesField(entry);
+  const b = w.bytes;
+  let at = putHead(b, start, m);
+  for (const entry of entries) {
+    b[at] = 0x22;
+    at = putBytes(b, at + 1, entry);
   }
-  putPosition(w, 0x2a, m.end);
-  putPosition(w, 0x32, m.durable);
-  putPosition(w, 0x3a, m.commit);
+  at = putPosition(b, at, 0x2a, m.end);
+  at = putPosition(b, at, 0x32, m.durable);
+  w.at = putPosition(b, at, 0x3a, m.commit);
   closeKind(w, start, bound);
 }
 
@@ -119,17 +123,21 @@ export function readAppend(r: Reader): Append {
 export function writeCommit(w: Writer, number: number, m: Commit): void {
   const bound = headRoom + 2 * positionRoom + 4;
   const start = openKind(w, number, bound);
-  writeHead(w, m.slot, m.version, m.session);
-  putPosition(w, 0x22, m.commit);
-  putPosition(w, 0x2a, m.durable);
+  const b = w.bytes;
+  let at = putHead(b, start, m);
+  at = putPosition(b, at, 0x22, m.commit);
+  at = putPosition(b, at, 0x2a, m.durable);
   if (m.copied) {
-    w.uint(0x30);
-    w.uint(1);
+    b[at] = 0x30;
+    b[at + 1] = 1;
+    at += 2;
   }
   if (m.headTold) {
-    w.uint(0x38);
-    w.uint(1);
+    b[at] = 0x38;
+    b[at + 1] = 1;
+    at += 2;
   }
+  w.at = at;
   closeKind(w, start, bound);
 }
 

@@ -13,7 +13,7 @@ import {
   word,
 } from '../proto/fields.ts';
 import type { Reader } from '../proto/reader.ts';
-import { lengthWidth, type Writer } from '../proto/writer.ts';
+import { lengthWidth, putUint, type Writer } from '../proto/writer.ts';
 import type { Condition, Seen } from '../protocol/requests.ts';
 import {
   type Assignment,
@@ -81,16 +81,35 @@ function readPosition(r: Reader): Position {
   return { version: version as ChainVersion, seq: seq as Seq };
 }
 
-/** Tag, length and position, into room that is reserved. */
-export function putPosition(w: Writer, tag: number, value: Position): void {
-  w.uint(tag);
-  const start = w.open(positionRoom);
-  writePosition(w, value);
-  w.close(start, positionRoom);
+/** Tag, length and position at `at`, into room that is reserved. Returns where it stopped. */
+export function putPosition(b: Uint8Array, at: number, tag: number, value: Position): number {
+  b[at] = tag;
+  const start = at + 2;
+  let end = start;
+  if (value.version !== 0) {
+    b[end] = 0x08;
+    end = putUint(b, end + 1, value.version);
+  }
+  if (value.seq !== 0) {
+    b[end] = 0x10;
+    end = putUint(b, end + 1, value.seq);
+  }
+  b[at + 1] = end - start;
+  return end;
 }
 
 /** Length and position, the tag was read. */
 export function takePosition(r: Reader): Position {
+  const { bytes, at } = r;
+  // As `putPosition` writes most of them: a version of one byte, then a sequence.
+  const version = bytes[at + 2] as number;
+  const end = at + 1 + (bytes[at] as number);
+  if (end <= r.end && end > at + 4 && bytes[at + 1] === 0x08 && version < 128 && bytes[at + 3] === 0x10) {
+    r.at = at + 4;
+    const seq = r.uint() as Seq;
+    if (r.at === end) return { version: version as ChainVersion, seq };
+    r.at = at;
+  }
   const outer = r.enter();
   const value = readPosition(r);
   r.leave(outer);

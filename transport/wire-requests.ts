@@ -1,7 +1,7 @@
 /** Requests and replies: what Ask and Pass, Answer and Passed carry. Code of its own, for these are sent most. */
 import { type Codec, fixed64, message, nestedOrNull, readWord, text, word } from '../proto/fields.ts';
 import type { Reader } from '../proto/reader.ts';
-import type { Writer } from '../proto/writer.ts';
+import { putBytes, putFixed64, putLatin1, putUint, type Writer } from '../proto/writer.ts';
 import type {
   Condition,
   Failure,
@@ -19,6 +19,7 @@ import {
   origin,
   type Position,
   type RequestNumber,
+  type WallMs,
 } from '../protocol/words.ts';
 import {
   assignment,
@@ -76,49 +77,62 @@ const idRoom = 14;
 const readRoom = (r: ReadRequest): number => r.key.length + 36 + (r.token === null ? 0 : positionRoom);
 
 function writeRead(w: Writer, r: ReadRequest): void {
-  if (r.key.length > 0) {
-    w.uint(0x0a);
-    w.latin1Field(r.key);
-  }
-  writeAddress(w, r.version, r.passOn, r.deadlineMs);
+  const b = w.bytes;
+  let at = putTarget(b, w.at, r);
   if (r.level !== 'strong') {
-    w.uint(0x28);
-    w.uint(readLevels.numberOf[r.level]);
+    b[at] = 0x28;
+    at = putUint(b, at + 1, readLevels.numberOf[r.level]);
   }
   if (r.boundMs !== 0) {
-    w.uint(0x30);
-    w.uint(r.boundMs);
+    b[at] = 0x30;
+    at = putUint(b, at + 1, r.boundMs);
   }
-  if (r.token !== null) putPosition(w, 0x3a, r.token);
+  w.at = r.token === null ? at : putPosition(b, at, 0x3a, r.token);
 }
 
-function writeAddress(w: Writer, version: ChainVersion, passOn: boolean, deadlineMs: number): void {
-  if (version !== 0) {
-    w.uint(0x10);
-    w.uint(version);
+/** What reads and writes begin with. */
+function putTarget(b: Buffer, from: number, r: Request): number {
+  let at = from;
+  if (r.key.length > 0) {
+    b[at] = 0x0a;
+    at = putLatin1(b, at + 1, r.key);
   }
-  if (passOn) {
-    w.uint(0x18);
-    w.uint(1);
+  if (r.version !== 0) {
+    b[at] = 0x10;
+    at = putUint(b, at + 1, r.version);
   }
-  if (deadlineMs !== 0) {
-    w.uint(0x20);
-    w.uint(deadlineMs);
+  if (r.passOn) {
+    b[at] = 0x18;
+    b[at + 1] = 1;
+    at += 2;
   }
+  if (r.deadlineMs !== 0) {
+    b[at] = 0x20;
+    at = putUint(b, at + 1, r.deadlineMs);
+  }
+  return at;
 }
 
 function writeWrite(w: Writer, r: WriteRequest): void {
-  if (r.key.length > 0) {
-    w.uint(0x0a);
-    w.latin1Field(r.key);
+  let at = putTarget(w.bytes, w.at, r);
+  at = putOperation(w.bytes, at, r);
+  if (r.delta !== 0n || r.conditions.length > 0) {
+    w.at = at;
+    writeDeltaAndConditions(w, r);
+    at = w.at;
   }
-  writeAddress(w, r.version, r.passOn, r.deadlineMs);
-  w.uint(0x28);
-  w.uint(writeOperations.numberOf[r.op]);
-  if (r.value.length > 0) {
-    w.uint(0x32);
-    w.bytesField(r.value);
-  }
+  w.at = putNumbers(w.bytes, at, r);
+}
+
+function putOperation(b: Uint8Array, at: number, r: WriteRequest): number {
+  b[at] = 0x28;
+  const end = putUint(b, at + 1, writeOperations.numberOf[r.op]);
+  if (r.value.length === 0) return end;
+  b[end] = 0x32;
+  return putBytes(b, end + 1, r.value);
+}
+
+function writeDeltaAndConditions(w: Writer, r: WriteRequest): void {
   if (r.delta !== 0n) {
     w.uint(0x39);
     w.int64(r.delta);
@@ -129,26 +143,33 @@ function writeWrite(w: Writer, r: WriteRequest): void {
     condition.write(w, one);
     w.closeExact(start);
   }
+}
+
+/** What names a write. */
+function putNumbers(b: Uint8Array, from: number, r: WriteRequest): number {
+  let at = from;
   if (r.client !== 0) {
-    w.uint(0x49);
-    w.fixed64(r.client);
+    b[at] = 0x49;
+    at = putFixed64(b, at + 1, r.client);
   }
   if (r.number !== 0) {
-    w.uint(0x50);
-    w.uint(r.number);
+    b[at] = 0x50;
+    at = putUint(b, at + 1, r.number);
   }
   if (r.floor !== 0) {
-    w.uint(0x58);
-    w.uint(r.floor);
+    b[at] = 0x58;
+    at = putUint(b, at + 1, r.floor);
   }
   if (r.slotTime !== 0) {
-    w.uint(0x61);
-    w.fixed64(r.slotTime);
+    b[at] = 0x61;
+    at = putFixed64(b, at + 1, r.slotTime);
   }
   if (r.retry) {
-    w.uint(0x68);
-    w.uint(1);
+    b[at] = 0x68;
+    b[at + 1] = 1;
+    at += 2;
   }
+  return at;
 }
 
 /** Up to `r.end`. `kind` is for the message that says what is missing. */
@@ -334,32 +355,35 @@ function failureRoom(f: Failure): number {
 }
 
 function writeReadReply(w: Writer, reply: ReadReply): void {
+  const b = w.bytes;
+  let { at } = w;
   if (reply.entry !== null) {
-    w.uint(0x0a);
-    w.bytesField(reply.entry);
+    b[at] = 0x0a;
+    at = putBytes(b, at + 1, reply.entry);
   }
-  putPosition(w, 0x12, reply.at);
-  if (reply.slotTime !== 0) {
-    w.uint(0x19);
-    w.fixed64(reply.slotTime);
-  }
+  at = putPosition(b, at, 0x12, reply.at);
+  w.at = putSlotTime(b, at, 0x19, reply.slotTime);
 }
 
 function writeWritten(w: Writer, reply: WriteReply): void {
-  putPosition(w, 0x0a, reply.position);
+  const b = w.bytes;
+  let at = putPosition(b, w.at, 0x0a, reply.position);
   if (reply.objectVersion !== 0) {
-    w.uint(0x10);
-    w.uint(reply.objectVersion);
+    b[at] = 0x10;
+    at = putUint(b, at + 1, reply.objectVersion);
   }
-  if (reply.replaced !== null) putPosition(w, 0x1a, reply.replaced);
+  if (reply.replaced !== null) at = putPosition(b, at, 0x1a, reply.replaced);
   if (reply.value.length > 0) {
-    w.uint(0x22);
-    w.bytesField(reply.value);
+    b[at] = 0x22;
+    at = putBytes(b, at + 1, reply.value);
   }
-  if (reply.slotTime !== 0) {
-    w.uint(0x29);
-    w.fixed64(reply.slotTime);
-  }
+  w.at = putSlotTime(b, at, 0x29, reply.slotTime);
+}
+
+function putSlotTime(b: Uint8Array, at: number, tag: number, time: WallMs): number {
+  if (time === 0) return at;
+  b[at] = tag;
+  return putFixed64(b, at + 1, time);
 }
 
 const failure: Codec<Failure> = message<Failure>(
