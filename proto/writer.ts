@@ -129,17 +129,32 @@ export function putUint(b: Uint8Array, at: number, n: number): number {
   return putLongUint(b, at, n);
 }
 
-function putLongUint(b: Uint8Array, from: number, n: number): number {
+/** Of two to four bytes, in whole numbers of 32 bits; the rest is rare. */
+function putLongUint(b: Uint8Array, at: number, n: number): number {
+  const rest = n | 0;
+  if (rest !== n || rest < 0 || rest >= 268_435_456) return putAnyUint(b, at, n);
+  b[at] = rest | 128;
+  if (rest < 16_384) {
+    b[at + 1] = rest >>> 7;
+    return at + 2;
+  }
+  b[at + 1] = (rest >>> 7) | 128;
+  if (rest < 2_097_152) {
+    b[at + 2] = rest >>> 14;
+    return at + 3;
+  }
+  b[at + 2] = (rest >>> 14) | 128;
+  b[at + 3] = rest >>> 21;
+  return at + 4;
+}
+
+function putAnyUint(b: Uint8Array, from: number, n: number): number {
   if (!Number.isSafeInteger(n) || n < 0) throw new RangeError(`${n} is not an integer from 0 to 2^53-1`);
   let at = from;
   let rest = n;
-  while (rest >= 268_435_456) {
+  while (rest >= 128) {
     b[at++] = (rest % 128) | 128;
     rest = Math.floor(rest / 128);
-  }
-  while (rest >= 128) {
-    b[at++] = (rest & 127) | 128;
-    rest >>>= 7;
   }
   b[at++] = rest;
   return at;

@@ -92,8 +92,9 @@ export function readAppend(r: Reader): Append {
         session = r.uint();
         break;
       case 0x22:
-        entries ??= [];
-        entries.push(r.bytesField());
+        // One is usual: a list that begins empty makes room for many.
+        if (entries === null) entries = [r.bytesField()];
+        else entries.push(r.bytesField());
         break;
       case 0x2a:
         end = takePosition(r);

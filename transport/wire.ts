@@ -181,16 +181,18 @@ export function decodeFrame(bytes: Uint8Array): Frame {
 
 function readFrame(r: Reader): Frame {
   let incarnation = 0;
-  const messages: Message[] = [];
+  let messages: Message[] | null = null;
   while (r.at < r.end) {
     const tag = r.uint();
     if (tag === messagesTag) {
-      if (messages.length === frameMessagesMax) r.fail(`a frame has more than ${frameMessagesMax} messages`);
-      messages.push(readMessage(r));
+      // One is usual: a list that begins empty makes room for many.
+      if (messages === null) messages = [readMessage(r)];
+      else if (messages.length < frameMessagesMax) messages.push(readMessage(r));
+      else r.fail(`a frame has more than ${frameMessagesMax} messages`);
     } else if (tag === 0x09) incarnation = r.fixed64();
     else r.skip(tag);
   }
-  return { incarnation: incarnation as Incarnation, messages };
+  return { incarnation: incarnation as Incarnation, messages: messages ?? [] };
 }
 
 function readMessage(r: Reader): Message {
