@@ -1,18 +1,23 @@
 /**
- * What one batch changes: applied to the slots in memory at once, and collected as operations for one LevelDB batch.
- * A broken rule throws InvariantBroken halfway; the store that tried is failed by then and its memory not used again.
+ * What one batch changes: applied to the slots in memory at once, and added to one LevelDB batch. A broken rule throws
+ * InvariantBroken halfway; the store that tried is failed by then, its memory not used again and nothing written.
  */
 import { changesKey, type Entry, storesValue } from '../../protocol/entry.ts';
 import { invariant } from '../../protocol/errors.ts';
 import type { Batch, Identity, PersistItem } from '../../protocol/persist.ts';
-import type { Key, Slot } from '../../protocol/words.ts';
-import { metaKey, slotMetaKey, valueKey } from './keys.ts';
-import { encodeBase, encodeJson, type Machine, marksBytes, sealMeta, writeMarks } from './meta.ts';
+import type { Slot } from '../../protocol/words.ts';
+import { metaKey, slotMetaKey, type ValueKeys } from './keys.ts';
+import {
+  encodeBase,
+  encodeJson,
+  type Machine,
+  type MetaRecord,
+  marksBytes,
+  metaRecord,
+  writeMarks,
+} from './meta.ts';
 import { baseOf, marksAtStart, type SlotState, type SlotTable, slotState } from './slots.ts';
-
-export type Operation =
-  | { readonly type: 'put'; readonly key: Buffer; readonly value: Uint8Array }
-  | { readonly type: 'del'; readonly key: Buffer };
+import type { Writes } from './writes.ts';
 
 export class Changes {
   /** Slots whose values of generations before are garbage now. */
@@ -21,24 +26,41 @@ export class Changes {
   freesLog = false;
   /** A slot's log is no longer unproven: the machine record says so. */
   settled = false;
+  /**
+   * Who this is and what it was a member of must survive a power cut under `os` too: a slot that was forgotten whole
+   * would pass for one that never held anything.
+   */
+  lasting = false;
   readonly #slots: SlotTable;
   readonly #record: number;
-  /** Newest entry of each changed key: every key is put once a batch. */
-  readonly #values = new Map<SlotState, Map<Key, Entry>>();
+  readonly #writes: Writes;
+  readonly #keys: ValueKeys;
   readonly #bases = new Set<SlotState>();
   readonly #assignments = new Set<SlotState>();
   #identity: Identity | null = null;
 
-  constructor(slots: SlotTable, record: number, batch: Batch) {
+  constructor(slots: SlotTable, record: number, writes: Writes, keys: ValueKeys) {
     this.#slots = slots;
     this.#record = record;
+    this.#writes = writes;
+    this.#keys = keys;
+  }
+
+  /** Makes all changes of the batch; its log record is left to the caller. */
+  make(batch: Batch): void {
     for (const item of batch.items) this.#change(item);
+    for (const state of this.#bases) this.#writes.add(baseRecord(state));
+    for (const { slot, assignment, version } of this.#assignments)
+      this.#writes.add(metaRecord(slotMetaKey('assignment', slot), encodeJson({ version, assignment })));
+    if (this.#identity !== null)
+      this.#writes.add(metaRecord(metaKey('identity'), encodeJson(this.#identity)));
   }
 
   #change(item: PersistItem): void {
     if (item.kind === 'identity') {
       const { clusterId, epoch, incarnation } = item;
       this.#identity = { clusterId, epoch, incarnation };
+      this.lasting = true;
       return;
     }
     const state = slotState(this.#slots, item.slot);
@@ -70,13 +92,14 @@ export class Changes {
     }
   }
 
-  #apply(state: SlotState, entries: readonly Entry[]): void {
-    let values = this.#values.get(state);
-    if (values === undefined) {
-      values = new Map();
-      this.#values.set(state, values);
+  /** In order: of two writes of a key in one LevelDB batch the later one wins. */
+  #apply({ slot, generation }: SlotState, entries: readonly Entry[]): void {
+    for (const e of entries) {
+      if (!changesKey(e)) continue;
+      const at = this.#keys.of(slot, generation, e.key);
+      if (storesValue(e)) this.#writes.put(at, e.bytes);
+      else this.#writes.del(at);
     }
-    for (const e of entries) if (changesKey(e)) values.set(e.key, e);
   }
 
   #mark(state: SlotState, item: Extract<PersistItem, { kind: 'marks' }>): void {
@@ -97,6 +120,7 @@ export class Changes {
     state.assignment = assignment;
     state.version = assignment.version;
     this.#assignments.add(state);
+    this.lasting = true;
     this.#settle(state);
   }
 
@@ -106,9 +130,9 @@ export class Changes {
     state.dedupe = null;
     state.marks = marksAtStart(start);
     state.marksRecord = this.#record;
-    this.#values.delete(state);
     this.#bases.add(state);
     this.erased.add(state);
+    this.lasting = true;
     this.freesLog = true;
     this.#settle(state);
   }
@@ -127,49 +151,24 @@ export class Changes {
     state.syncedEnd = null;
     this.settled = true;
   }
-
-  /** Everything but the log record, in no order that matters: LevelDB writes all or nothing. */
-  operations(): Operation[] {
-    const all: Operation[] = [];
-    for (const [state, values] of this.#values)
-      for (const [key, entry] of values) {
-        const at = valueKey(state.slot, state.generation, key);
-        all.push(
-          storesValue(entry) ? { type: 'put', key: at, value: entry.bytes } : { type: 'del', key: at },
-        );
-      }
-    for (const state of this.#bases) all.push(putBase(state));
-    for (const { slot, assignment, version } of this.#assignments)
-      all.push(putMeta(slotMetaKey('assignment', slot), encodeJson({ version, assignment })));
-    if (this.#identity !== null) all.push(putMeta(metaKey('identity'), encodeJson(this.#identity)));
-    return all;
-  }
 }
 
-export function putMeta(key: Buffer, body: Uint8Array): Operation & { type: 'put' } {
-  return { type: 'put', key, value: sealMeta(key, body) };
-}
-
-const putBase = (state: SlotState): Operation =>
-  putMeta(slotMetaKey('base', state.slot), encodeBase(baseOf(state)));
+const baseRecord = (state: SlotState): MetaRecord =>
+  metaRecord(slotMetaKey('base', state.slot), encodeBase(baseOf(state)));
 
 /** The marks of a slot outside the log, for when their log record goes. */
-export function putMarks(state: SlotState): Operation {
+export function marksRecord(state: SlotState): MetaRecord {
   const body = Buffer.allocUnsafe(marksBytes);
   writeMarks(body, 0, state.marks);
-  return putMeta(slotMetaKey('marks', state.slot), body);
+  return metaRecord(slotMetaKey('marks', state.slot), body);
 }
 
-export function putMachine(
-  slots: SlotTable,
-  boot: string | null,
-  lossy: boolean,
-): Operation & { type: 'put' } {
+export function machineRecord(slots: SlotTable, boot: string | null, lossy: boolean): MetaRecord {
   const unproven: [number, number, number][] = [];
   for (const { slot, syncedEnd } of slots.values())
     if (syncedEnd !== null) unproven.push([slot, syncedEnd.version, syncedEnd.seq]);
   const machine: Machine = { boot, lossy, unproven };
-  return putMeta(metaKey('machine'), encodeJson(machine));
+  return metaRecord(metaKey('machine'), encodeJson(machine));
 }
 
 function checkSlot(slot: Slot, entries: readonly Entry[]): void {

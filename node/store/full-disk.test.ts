@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ClassicLevel } from 'classic-level';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createStore } from './identity.ts';
 import { Folders } from './store.folders.ts';
 import { append, apply, batch, Head } from './store.samples.ts';
 import type { Store } from './store.ts';
+import { Writes } from './writes.ts';
 
 const folders = new Folders();
 afterEach(async () => {
@@ -76,7 +76,7 @@ test('after a write that failed nothing reaches the disk any more', async () => 
   const { store } = await folders.open(folder);
   const head = new Head(1);
   expect(await fill(store, head, 20)).toBe(20);
-  const write = vi.spyOn(ClassicLevel.prototype, 'batch');
+  const write = vi.spyOn(Writes.prototype, 'write');
   write.mockRejectedValueOnce(
     Object.assign(new Error('IO error: 000003.log: Input/output error'), { code: 'LEVEL_IO_ERROR' }),
   );

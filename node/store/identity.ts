@@ -4,10 +4,9 @@ import { access, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { StoreId } from '../../protocol/words.ts';
-import { putMeta } from './changes.ts';
 import { databaseOf, encodings } from './database.ts';
 import { metaKey } from './keys.ts';
-import { encodeJson } from './meta.ts';
+import { encodeJson, metaRecord } from './meta.ts';
 import { StoreError } from './store.ts';
 import { syncFolder } from './sync-point.ts';
 
@@ -66,7 +65,7 @@ async function createDatabase(folder: string, id: StoreId): Promise<void> {
     errorIfExists: true,
   });
   await database.open();
-  const { key, value } = putMeta(metaKey('store'), encodeJson({ storeId: id }));
+  const { key, value } = metaRecord(metaKey('store'), encodeJson({ storeId: id }));
   try {
     await database.put(key, value, { sync: true });
   } finally {

@@ -30,6 +30,29 @@ export function valueKey(slot: Slot, generation: number, key: Key): Buffer {
   return b;
 }
 
+/** Longer keys are rare. */
+const roomBytes = valuePrefixBytes + 1024;
+
+/** Makes the database keys of values, all in the same memory: each is good until the next one is made. */
+export class ValueKeys {
+  readonly #room = Buffer.allocUnsafeSlow(roomBytes);
+  /** The beginning of the room, by length. */
+  readonly #views: (Buffer | undefined)[] = new Array(roomBytes + 1).fill(undefined);
+
+  of(slot: Slot, generation: number, key: Key): Buffer {
+    const length = valuePrefixBytes + key.length;
+    if (length > roomBytes) return valueKey(slot, generation, key);
+    let view = this.#views[length];
+    if (view === undefined) {
+      view = this.#room.subarray(0, length);
+      this.#views[length] = view;
+    }
+    writePrefix(view, slot, generation);
+    view.write(key, valuePrefixBytes, 'latin1');
+    return view;
+  }
+}
+
 /** Before every value of this generation of the slot, and after every one of the generations before. */
 export function generationStart(slot: number, generation: number): Buffer {
   const b = Buffer.allocUnsafe(valuePrefixBytes);
@@ -37,8 +60,11 @@ export function generationStart(slot: number, generation: number): Buffer {
   return b;
 }
 
+/** `val/` */
+const valuePrefix = 0x76616c2f;
+
 function writePrefix(b: Buffer, slot: number, generation: number): void {
-  b.write('val/', 0, 'latin1');
+  b.writeUInt32BE(valuePrefix, 0);
   b.writeUInt16BE(slot, 4);
   b.writeUInt32BE(generation, 6);
 }

@@ -9,6 +9,7 @@ import { valueKey } from './keys.ts';
 import { openStore } from './open.ts';
 import { type Harness, storeContract } from './store.contract.ts';
 import type { Store } from './store.ts';
+import { Writes } from './writes.ts';
 
 let folder: string;
 const opened: Store[] = [];
@@ -39,7 +40,7 @@ test.each(storeContract)('level store: $name', async ({ run }) => {
       return found;
     },
     failNextWrite: () => {
-      vi.spyOn(ClassicLevel.prototype, 'batch').mockRejectedValueOnce(
+      vi.spyOn(Writes.prototype, 'write').mockRejectedValueOnce(
         new Error('IO error: No space left on device'),
       );
     },

@@ -3,11 +3,11 @@ import type { Entry } from '../../protocol/entry.ts';
 import { invariant } from '../../protocol/errors.ts';
 import type { Batch, Scanned } from '../../protocol/persist.ts';
 import type { Key, Seq, Slot } from '../../protocol/words.ts';
-import { Changes, type Operation, putMachine, putMarks, putMeta } from './changes.ts';
+import { Changes, machineRecord, marksRecord } from './changes.ts';
 import { asBuffer, type Database } from './database.ts';
-import { logKey, metaKey, valueKey } from './keys.ts';
+import { logKey, metaKey, ValueKeys, valueKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
-import { encodeNumber } from './meta.ts';
+import { encodeNumber, metaRecord } from './meta.ts';
 import { encodeRecord, readRecord, survivors } from './record.ts';
 import type { Run } from './slot-log.ts';
 import type { SlotState, SlotTable } from './slots.ts';
@@ -23,6 +23,7 @@ import {
 } from './store.ts';
 import { syncLogFiles } from './sync-point.ts';
 import { isValueOf, scanValues, sweepValues } from './values.ts';
+import { Writes } from './writes.ts';
 
 /** What the store takes from its surroundings. */
 export interface World {
@@ -58,6 +59,7 @@ export class LevelStore implements Store {
   readonly #durability: Durability;
   readonly #world: World;
   readonly #clock: WriteClock;
+  readonly #valueKeys = new ValueKeys();
   readonly #syncTimer: NodeJS.Timeout | undefined;
   /** The batch under way; resolves when it ended, well or not. */
   #writing: Promise<void> | null = null;
@@ -107,24 +109,18 @@ export class LevelStore implements Store {
 
   async #write(batch: Batch): Promise<void> {
     const number = this.#ledger.last + 1;
-    const changes = new Changes(this.#slots, number, batch);
-    const operations = changes.operations();
-    if (changes.settled) operations.push(putMachine(this.#slots, this.#world.machineBoot, this.#lossy));
-    if (changes.freesLog || number % 64 === 0) this.#trimLog(operations);
+    const writes = new Writes(this.#database);
+    const changes = new Changes(this.#slots, number, writes, this.#valueKeys);
+    changes.make(batch);
+    if (changes.settled) writes.add(machineRecord(this.#slots, this.#world.machineBoot, this.#lossy));
+    if (changes.freesLog || number % 64 === 0) this.#trimLog(writes);
     const head = { number, stampMs: this.#world.wallMs(), synced: !this.#lossy };
     const record = encodeRecord(head, batch.items);
-    operations.push({ type: 'put', key: logKey(number), value: record });
+    writes.put(logKey(number), record);
     this.#ledger.add(record.length, head.stampMs);
     this.#clock.begin();
-    // Who it is and what it was a member of must survive a power cut under `os` too: a slot that was forgotten whole
-    // would pass for one that never held anything.
-    const lasting = batch.items.some(
-      (i) => i.kind === 'identity' || i.kind === 'assignment' || i.kind === 'erase',
-    );
-    await this.#database.batch(operations, { sync: head.synced || lasting });
-    this.#clock.end(
-      operations.reduce((sum, o) => sum + o.key.length + (o.type === 'put' ? o.value.length : 0), 0),
-    );
+    await writes.write(head.synced || changes.lasting);
+    this.#clock.end(writes.bytes);
     this.#written = number;
     if (head.synced) this.#synced = number;
     for (const state of changes.erased) this.#sweep(state);
@@ -138,19 +134,19 @@ export class LevelStore implements Store {
    * Deletes whole log records in front of the oldest that is needed; marks that only they hold move out of the log.
    * What a power cut could bring back or tear is needed: a gap must stay visible (P61).
    */
-  #trimLog(operations: Operation[]): void {
+  #trimLog(writes: Writes): void {
     let needed = this.#synced + 1;
     for (const state of this.#slots.values()) needed = Math.min(needed, state.log.oldestRecord);
     const { first, count } = this.#ledger.slab(needed);
     if (count === 0) return;
     this.#ledger.remove(count);
-    for (let i = 0; i < count; i++) operations.push({ type: 'del', key: logKey(first + i) });
+    for (let i = 0; i < count; i++) writes.del(logKey(first + i));
     for (const state of this.#slots.values()) {
       if (state.marksRecord === 0 || state.marksRecord >= this.#ledger.first) continue;
       state.marksRecord = 0;
-      operations.push(putMarks(state));
+      writes.add(marksRecord(state));
     }
-    operations.push(putMeta(metaKey('log-start'), encodeNumber(this.#ledger.first)));
+    writes.add(metaRecord(metaKey('log-start'), encodeNumber(this.#ledger.first)));
   }
 
   get(slot: Slot, key: Key): Found {
@@ -308,7 +304,7 @@ export class LevelStore implements Store {
     if (this.state === 'failed' || upTo === this.#synced) return;
     try {
       await syncLogFiles(this.#database.location);
-      const { key, value } = putMeta(metaKey('synced'), encodeNumber(upTo));
+      const { key, value } = metaRecord(metaKey('synced'), encodeNumber(upTo));
       await this.#database.put(key, value, { sync: true });
       this.#synced = Math.max(this.#synced, upTo);
     } catch (error) {
@@ -336,7 +332,7 @@ export class LevelStore implements Store {
   async #closeSynced(): Promise<void> {
     await this.#sync();
     if (this.#synced !== this.#written) return;
-    const { key, value } = putMachine(this.#slots, this.#world.machineBoot, false);
+    const { key, value } = machineRecord(this.#slots, this.#world.machineBoot, false);
     await this.#database.put(key, value, { sync: true });
   }
 

@@ -30,15 +30,21 @@ export interface Machine {
 /** Marks as they are logged: a dedupe table that comes with them goes into the base. */
 export type LoggedMarks = Omit<Marks, 'dedupe'>;
 
-export function sealMeta(key: Buffer, body: Uint8Array): Buffer {
+/** A small record and its key. */
+export interface MetaRecord {
+  readonly key: Buffer;
+  readonly value: Buffer;
+}
+
+export function metaRecord(key: Buffer, body: Uint8Array): MetaRecord {
   const b = Buffer.allocUnsafe(headerBytes + body.length);
   b[4] = metaFormat;
   b.set(body, headerBytes);
   b.writeUInt32LE(checksum(key, b), 0);
-  return b;
+  return { key, value: b };
 }
 
-/** The body of a sealed record, or null when it is damaged, misplaced or of another format. */
+/** The body of a small record, or null when it is damaged, misplaced or of another format. */
 export function openMeta(key: Buffer, b: Buffer): Buffer | null {
   if (b.length < headerBytes || b.readUInt32LE(0) !== checksum(key, b) || b[4] !== metaFormat) return null;
   return b.subarray(headerBytes);

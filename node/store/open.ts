@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
 import type { Boot } from '../../protocol/persist.ts';
-import { putMachine, putMeta } from './changes.ts';
+import { machineRecord } from './changes.ts';
 import { type Database, databaseOf, encodings } from './database.ts';
 import { readIdentity, type StoreIdentity } from './identity.ts';
 import { metaKey } from './keys.ts';
 import { LevelStore, type World } from './level.ts';
 import { machineBoot } from './machine.ts';
-import { encodeNumber } from './meta.ts';
+import { encodeNumber, metaRecord } from './meta.ts';
 import {
   Damage,
   type Meta,
@@ -22,6 +22,7 @@ import {
 } from './replay.ts';
 import { bootSlot } from './slots.ts';
 import { type Durability, type Opened, type Retention, StoreError } from './store.ts';
+import { Writes } from './writes.ts';
 
 export interface OpenOptions {
   readonly folder: string;
@@ -117,9 +118,10 @@ async function settle(
   world: World,
   durability: Durability,
 ): Promise<void> {
-  const machine = putMachine(meta.slots, world.machineBoot, durability === 'os');
-  const synced = putMeta(metaKey('synced'), encodeNumber(replayed.ledger.last));
-  await database.batch([machine, synced], { sync: true });
+  const writes = new Writes(database);
+  writes.add(machineRecord(meta.slots, world.machineBoot, durability === 'os'));
+  writes.add(metaRecord(metaKey('synced'), encodeNumber(replayed.ledger.last)));
+  await writes.write(true);
 }
 
 function bootOf(identity: StoreIdentity, meta: Meta, replayed: Replayed): Boot {
