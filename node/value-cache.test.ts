@@ -48,13 +48,40 @@ test('it keeps what is used and stays within its bound', () => {
   expect(kept.length).toBeLessThan(100);
 });
 
+/** As it comes over a link: part of a larger buffer. */
+const received = (e: Entry): Entry => {
+  const frame = new Uint8Array(100_000);
+  frame.set(e.bytes, 10);
+  return { ...e, bytes: frame.subarray(10, 10 + e.bytes.length) };
+};
+const apply = (...entries: Entry[]) => [{ kind: 'apply', slot: slot(1), entries } as const];
+
 test('it does not hold on to the buffer that an entry came in', () => {
   const cache = new ValueCache(1_000_000);
-  const frame = new Uint8Array(100_000);
-  const e = entry('put', 'a', 1);
-  frame.set(e.bytes);
-  cache.applied([
-    { kind: 'apply', slot: slot(1), entries: [{ ...e, bytes: frame.subarray(0, e.bytes.length) }] },
-  ]);
-  expect(cache.get(slot(1), key('a'))?.buffer.byteLength).toBe(e.bytes.length);
+  cache.put(slot(1), key('a'), entry('put', 'a', 1).bytes);
+  const second = entry('put', 'a', 2);
+  cache.applied(apply(received(second)));
+  expect(cache.get(slot(1), key('a'))).toEqual(Buffer.from(second.bytes));
+  expect(cache.get(slot(1), key('a'))?.buffer.byteLength).toBe(second.bytes.length);
+});
+
+test('of what was made elsewhere it keeps only keys that it has, and those follow every write', () => {
+  const cache = new ValueCache(2000);
+  cache.applied(apply(received(entry('put', 'unread', 1))));
+  expect(cache.get(slot(1), key('unread'))).toBe(undefined);
+  // Small: the generations change within one batch.
+  let seqNow = 2;
+  for (let round = 0; round < 20; round++) {
+    const entries = Array.from({ length: 7 }, (_, i) => {
+      const e = entry('put', `k${i % 3}`, seqNow++);
+      return i % 2 === 0 ? e : received(e);
+    });
+    cache.applied(apply(...entries));
+    for (const name of ['k0', 'k1', 'k2']) {
+      const newest = entries.filter((e) => e.key === name).at(-1) as Entry;
+      const cached = cache.get(slot(1), key(name));
+      if (cached !== undefined) expect(cached).toEqual(Buffer.from(newest.bytes));
+    }
+    expect(['k0', 'k1', 'k2'].some((name) => cache.get(slot(1), key(name)) !== undefined)).toBe(true);
+  }
 });

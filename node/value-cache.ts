@@ -1,7 +1,8 @@
 /**
- * Records of values that were read or written lately, checked once, so that a hot key costs neither LevelDB nor its
+ * Records of values that were read lately, or made here, checked once, so that a hot key costs neither LevelDB nor its
  * checksum again. Two generations: what is used moves to the young one, and when that is full the old one goes.
  */
+import type { Entry } from '../protocol/entry.ts';
 import type { PersistItem } from '../protocol/persist.ts';
 import type { Key, Slot } from '../protocol/words.ts';
 
@@ -45,20 +46,31 @@ export class ValueCache {
     this.#youngBytes = 0;
   }
 
-  /** Follows a batch that is on disk now. */
+  /**
+   * Follows a batch that is on disk now. A head reads a key before it writes it, so what it made is worth keeping and
+   * costs nothing; of what came from elsewhere only keys that were read are kept.
+   */
   applied(items: readonly PersistItem[]): void {
     for (const item of items) {
       if (item.kind === 'erase') {
         this.#young.delete(item.slot);
         this.#old.delete(item.slot);
-      } else if (item.kind === 'apply') {
-        for (const entry of item.entries) {
-          if (entry.kind === 'delete') this.#forget(item.slot, entry.key);
-          // A copy: the entry's bytes lie in the buffer of the frame that brought it.
-          else this.put(item.slot, entry.key, copyOf(entry.bytes));
-        }
-      }
+      } else if (item.kind === 'apply') this.#apply(item.slot, item.entries);
     }
+  }
+
+  #apply(slot: Slot, entries: readonly Entry[]): void {
+    for (const { kind, key, bytes } of entries) {
+      if (kind === 'delete') this.#forget(slot, key);
+      else if (bytes.buffer.byteLength === bytes.length) this.put(slot, key, Buffer.from(bytes.buffer));
+      // A copy: the bytes lie in the buffer of the frame that brought them.
+      else if (this.#has(slot, key)) this.put(slot, key, copyOf(bytes));
+    }
+  }
+
+  /** What is here must follow every write. */
+  #has(slot: Slot, key: Key): boolean {
+    return this.#young.get(slot)?.has(key) === true || this.#old.get(slot)?.has(key) === true;
   }
 
   #forget(slot: Slot, key: Key): void {
