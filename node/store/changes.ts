@@ -173,5 +173,5 @@ export function machineRecord(slots: SlotTable, boot: string | null, lossy: bool
 
 function checkSlot(slot: Slot, entries: readonly Entry[]): void {
   for (const e of entries)
-    invariant(e.slot === slot, 'entries are of the slot of their item', { slot, entry: e.slot });
+    if (e.slot !== slot) invariant(false, 'entries are of the slot of their item', { slot, entry: e.slot });
 }

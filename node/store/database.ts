@@ -4,7 +4,8 @@ import type { ClassicLevel } from 'classic-level';
 
 export type Database = ClassicLevel<Buffer, Uint8Array>;
 
-export const encodings = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as const;
+/** Values as `view`: LevelDB takes any Uint8Array as it is. */
+export const encodings = { keyEncoding: 'buffer', valueEncoding: 'view' } as const;
 
 export const databaseOf = (folder: string): string => join(folder, 'db');
 

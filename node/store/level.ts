@@ -8,7 +8,7 @@ import { asBuffer, type Database } from './database.ts';
 import { logKey, metaKey, ValueKeys, valueKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import { encodeNumber, metaRecord } from './meta.ts';
-import { encodeRecord, readRecord, survivors } from './record.ts';
+import { RecordEncoder, readRecord, survivors } from './record.ts';
 import type { Run } from './slot-log.ts';
 import type { SlotState, SlotTable } from './slots.ts';
 import { levelStats, WriteClock } from './stats.ts';
@@ -60,6 +60,7 @@ export class LevelStore implements Store {
   readonly #world: World;
   readonly #clock: WriteClock;
   readonly #valueKeys = new ValueKeys();
+  readonly #encoder = new RecordEncoder();
   readonly #syncTimer: NodeJS.Timeout | undefined;
   /** The batch under way; resolves when it ended, well or not. */
   #writing: Promise<void> | null = null;
@@ -115,7 +116,7 @@ export class LevelStore implements Store {
     if (changes.settled) writes.add(machineRecord(this.#slots, this.#world.machineBoot, this.#lossy));
     if (changes.freesLog || number % 64 === 0) this.#trimLog(writes);
     const head = { number, stampMs: this.#world.wallMs(), synced: !this.#lossy };
-    const record = encodeRecord(head, batch.items);
+    const record = this.#encoder.encode(head, batch.items);
     writes.put(logKey(number), record);
     this.#ledger.add(record.length, head.stampMs);
     this.#clock.begin();

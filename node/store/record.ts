@@ -42,28 +42,53 @@ export type RecordFault = 'short' | 'length' | 'checksum' | 'format' | 'number' 
 
 type Logged = Extract<PersistItem, { kind: keyof typeof itemCodes }>;
 
-/** Encodes what a batch says about logs; its other items live elsewhere. */
-export function encodeRecord(head: RecordHead, items: readonly PersistItem[]): Buffer {
-  const logged = items.filter((item): item is Logged => item.kind in itemCodes);
-  const length = logged.reduce((sum, item) => sum + itemHeaderBytes + bodyBytes(item), recordHeaderBytes);
-  const b = Buffer.allocUnsafe(length);
-  b.writeUInt32LE(length, 0);
-  b[8] = recordFormat;
-  b[9] = head.synced ? syncedFlag : 0;
-  b.writeUInt16LE(0, 10);
-  b.writeUInt32LE(logged.length, 12);
-  b.writeBigUInt64LE(BigInt(head.number), 16);
-  b.writeBigUInt64LE(BigInt(head.stampMs), 24);
-  let at = recordHeaderBytes;
-  for (const item of logged) at = writeItem(b, at, item);
-  b.writeUInt32LE(crc32(b.subarray(8)), 4);
-  return b;
+/** Memory beyond it is not kept from record to record. */
+const roomMaxBytes = 1_048_576;
+
+/** Encodes records in the same memory: each is good until the next one is encoded. */
+export class RecordEncoder {
+  #room = Buffer.allocUnsafeSlow(65_536);
+
+  /** Encodes what a batch says about logs; its other items live elsewhere. */
+  encode(head: RecordHead, items: readonly PersistItem[]): Buffer {
+    let count = 0;
+    let length = recordHeaderBytes;
+    for (const item of items) {
+      if (!isLogged(item)) continue;
+      count++;
+      length += itemHeaderBytes + bodyBytes(item);
+    }
+    const b = this.#roomFor(length);
+    b.writeUInt32LE(length, 0);
+    b[8] = recordFormat;
+    b[9] = head.synced ? syncedFlag : 0;
+    b.writeUInt16LE(0, 10);
+    b.writeUInt32LE(count, 12);
+    b.writeBigUInt64LE(BigInt(head.number), 16);
+    b.writeBigUInt64LE(BigInt(head.stampMs), 24);
+    let at = recordHeaderBytes;
+    for (const item of items) if (isLogged(item)) at = writeItem(b, at, item);
+    b.writeUInt32LE(crc32(b.subarray(8)), 4);
+    return b;
+  }
+
+  #roomFor(length: number): Buffer {
+    if (length > roomMaxBytes) return Buffer.allocUnsafeSlow(length);
+    if (length > this.#room.length) this.#room = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(length)));
+    return this.#room.subarray(0, length);
+  }
 }
+
+const isLogged = (item: PersistItem): item is Logged =>
+  item.kind === 'append' || item.kind === 'marks' || item.kind === 'drop' || item.kind === 'erase';
 
 function bodyBytes(item: Logged): number {
   switch (item.kind) {
-    case 'append':
-      return item.entries.reduce((sum, e) => sum + e.bytes.length, 0);
+    case 'append': {
+      let sum = 0;
+      for (const e of item.entries) sum += e.bytes.length;
+      return sum;
+    }
     case 'drop':
       return 6;
     case 'marks':

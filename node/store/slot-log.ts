@@ -30,22 +30,22 @@ export class SlotLog {
   }
 
   append(record: number, entries: readonly Entry[]): void {
+    let { version, seq } = this.end;
     for (const e of entries) {
-      const { end } = this;
-      const follows = e.seq === end.seq + 1 && e.versionBefore === end.version && e.version >= end.version;
-      invariant(follows, 'an entry follows the end of its log', {
-        slot: e.slot,
-        entry: { version: e.version, seq: e.seq, versionBefore: e.versionBefore },
-        end,
-      });
+      const follows = e.seq === seq + 1 && e.versionBefore === version && e.version >= version;
+      // The facts are put together only when they are needed: this is done for every entry.
+      if (!follows) invariant(false, 'an entry follows the end of its log', factsOf(e, { version, seq }));
       if (this.#versions.at(-1)?.version !== e.version)
         this.#versions.push({ version: e.version, first: e.seq });
-      if (this.#records.length === this.#head || this.#records.at(-1) !== record) {
-        this.#records.push(record);
-        this.#firsts.push(e.seq);
-      }
-      this.end = { version: e.version, seq: e.seq };
+      version = e.version;
+      seq = e.seq;
     }
+    if (seq === this.end.seq) return;
+    if (this.#records.length === this.#head || this.#records.at(-1) !== record) {
+      this.#records.push(record);
+      this.#firsts.push(this.end.seq + 1);
+    }
+    this.end = { version, seq };
   }
 
   /** Lets go of everything above `to`. */
@@ -139,3 +139,9 @@ export class SlotLog {
     return low - 1;
   }
 }
+
+const factsOf = ({ slot, version, seq, versionBefore }: Entry, end: Position): Record<string, unknown> => ({
+  slot,
+  entry: { version, seq, versionBefore },
+  end,
+});
