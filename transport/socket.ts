@@ -62,15 +62,27 @@ interface Handled {
   _handle: unknown;
 }
 
-/** Only who makes a socket can say into what it reads: this one is made again, around the same connection. */
+/**
+ * Only who makes a socket can say into what it reads: this one is made again, around the same connection. Where a Node
+ * does not have that end any more, the socket reads as others do.
+ */
 function adopt(accepted: Socket): Channel {
   const { _handle: handle } = accepted as unknown as Handled;
+  if (typeof handle !== 'object' || handle === null) return plainChannel(accepted);
   (accepted as unknown as Handled)._handle = null;
   const channel = channelOf(
     (onread) => new Socket({ handle, onread } as SocketConstructorOpts & { handle: unknown }),
   );
   // The server counts the one that it accepted.
   channel.socket.once('close', () => accepted.destroy());
+  return channel;
+}
+
+/** A channel of a socket that brings its own buffers. */
+export function plainChannel(socket: Socket): Channel {
+  const channel: Channel = { socket, onBytes: () => {} };
+  socket.on('data', (bytes) => channel.onBytes(bytes, bytes.length));
+  socket.resume();
   return channel;
 }
 
