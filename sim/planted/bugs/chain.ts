@@ -190,6 +190,19 @@ export const chainBugs: readonly PlantedBug[] = [
     edit('node/control.ts', 'if (m.epoch === c.setEpoch && m.revision <= c.setRevision) return;', ''),
     edit(install, 'if (a.version < r.highest) return;', ''),
   ]),
+  bug('tail-tells-its-disk', '2.5', 'the tail tells the head what it has on disk, committed or not', [
+    edit(
+      chain,
+      'r.commit > r.headTold && tellHead(r, ctx, commit)) r.headTold = r.commit;',
+      'r.commit > r.headTold && tellHead(r, ctx, positionAt(r.log, r.disk))) r.headTold = r.commit;',
+    ),
+  ]),
+  bug(
+    'effects-leave-memory',
+    '2.2',
+    'entries leave memory when they are committed, before their effect is on disk',
+    [edit(chain, 'Math.min(r.appliedDisk, sent, copying)', 'Math.min(r.commit, sent, copying)')],
+  ),
   bug('failed-disk-believed', 'P65', 'a write that failed counts as written', [
     edit(
       'node/node.ts',

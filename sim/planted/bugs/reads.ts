@@ -153,8 +153,8 @@ export const readBugs: readonly PlantedBug[] = [
     [
       edit(
         'replica/chain.ts',
-        'd.heard = Math.max(d.heard, m.commit.seq) as Seq;',
-        'd.heard = Math.max(d.heard, m.commit.seq) as Seq;\n  r.tailAskedAt = ctx.mono;',
+        'if (commit.seq > r.learned) r.learned = commit.seq;',
+        'if (commit.seq > r.learned) r.learned = commit.seq;\n  r.tailAskedAt = ctx.mono;',
       ),
       edit(reading, 'if (isTail(r) ? ctx.leaseCovers(r) : ', 'if (isTail(r) ? true : '),
     ],
