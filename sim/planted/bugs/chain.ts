@@ -191,11 +191,7 @@ export const chainBugs: readonly PlantedBug[] = [
     edit(install, 'if (a.version < r.highest) return;', ''),
   ]),
   bug('tail-tells-its-disk', '2.5', 'the tail tells the head what it has on disk, committed or not', [
-    edit(
-      chain,
-      'r.commit > r.headTold && tellHead(r, ctx, commit)) r.headTold = r.commit;',
-      'r.commit > r.headTold && tellHead(r, ctx, positionAt(r.log, r.disk))) r.headTold = r.commit;',
-    ),
+    edit(chain, 'tellHead(r, ctx, commit))', 'tellHead(r, ctx, positionAt(r.log, r.disk)))'),
   ]),
   bug(
     'effects-leave-memory',
