@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Condition, ReadRequest, WriteRequest } from './requests.ts';
 import { Lab, textOf } from './testing/lab.ts';
-import { chainVersion, clientId, key, requestNumber } from './words.ts';
+import { chainVersion, clientId, key, nodeName, requestNumber } from './words.ts';
 
 let number = 0;
 function write(
@@ -188,4 +188,12 @@ describe('a cluster of five', () => {
     lab.until(() => view().chains.every((c) => c.full && c.members.every((m) => m.node !== 'n2')), 60_000);
     for (let i = 0; i < 20; i++) expect(textOf(lab.ask('n3', get(`k${i}`)))).toBe(`v${i}`);
   });
+});
+
+test('chains of which a node has more than a heartbeat can report form, and are taken back after a restart', () => {
+  const lab = ready({ nodes: 3, slots: 1300 });
+  lab.kill('n1');
+  lab.start(nodeName('n1'));
+  lab.until(() => lab.allFull && lab.coordinator.view(lab.now).chains.every((c) => c.version > 1));
+  expect(lab.ask('n1', write('put', 'a', '1'))?.kind).toBe('written');
 });

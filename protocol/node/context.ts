@@ -5,7 +5,7 @@ import type { Reply } from '../requests.ts';
 import type { Timings } from '../timings.ts';
 import type { Incarnation, Key, NodeName, Seq, Slot } from '../words.ts';
 import type { Notice } from './contract.ts';
-import type { NodeState } from './state.ts';
+import { type NodeState, noteReport } from './state.ts';
 
 export class NodeContext implements Context {
   slot: Slot = 0 as Slot;
@@ -102,10 +102,8 @@ export class NodeContext implements Context {
   }
 
   report(r: Replica): void {
-    const c = this.#s.control;
-    c.report++;
-    c.reports.set(r.slot, c.report);
-    c.urgent = true;
+    noteReport(this.#s.control, r.slot);
+    this.#s.control.urgent = true;
   }
 
   touch(r: Replica): void {

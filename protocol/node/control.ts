@@ -15,9 +15,9 @@ import { emptyReplicaOf, reportOf } from '../replica/replica.ts';
 import { leaseHeldMs } from '../timings.ts';
 import { type Assignment, type Epoch, type Incarnation, type NodeName, noIncarnation } from '../words.ts';
 import type { NodeContext } from './context.ts';
-import type { LinkState, NodeState } from './state.ts';
+import { type Control, type LinkState, type NodeState, noteReport } from './state.ts';
 
-/** Reports in one heartbeat; the rest follows with the next. */
+/** Reports in one heartbeat; the rest follows when they are acknowledged. */
 const reportsPerBeat = 512;
 
 export function tickControl(s: NodeState): void {
@@ -92,21 +92,17 @@ export function heartbeat(s: NodeState): void {
     c.heldRevision = c.setRevision;
   }
   const reports: ReplicaReport[] = [];
-  let report = c.report;
+  // An acknowledgement takes all reports up to a number: the lowest numbers go first.
+  let report = 0;
   for (const [slot, number] of c.reports) {
     if (reports.length === reportsPerBeat) {
-      c.urgent = true;
+      // No lease follows from a part: the coordinator could not know what to deny.
+      c.beats.delete(c.beat);
       break;
     }
     const r = s.replicas.get(slot);
     if (r !== undefined) reports.push(reportOf(r));
-    report = Math.max(report, number);
-  }
-  // An acknowledgement takes all reports up to a number: of a cut list only what was sent may count.
-  if (c.urgent) {
-    report = 0;
-    // Nor does a lease follow from it: the coordinator could not know what to deny.
-    c.beats.delete(c.beat);
+    report = number;
   }
   s.effects.control.push({
     to: targetOf(s),
@@ -171,10 +167,7 @@ function adoptEpoch(s: NodeState, ctx: NodeContext, epoch: Epoch): boolean {
     c.epoch = epoch;
     c.identityNews = true;
     // A new leader knows nothing of what the old one heard.
-    for (const slot of s.replicas.keys()) {
-      c.report++;
-      c.reports.set(slot, c.report);
-    }
+    for (const slot of s.replicas.keys()) noteReport(c, slot);
     c.urgent = true;
   }
   return true;
@@ -199,10 +192,7 @@ function onRegistered(s: NodeState, ctx: NodeContext, from: string, m: Registere
   c.urgent = true;
   c.beats.clear();
   s.lease.until = Number.NEGATIVE_INFINITY;
-  for (const slot of s.replicas.keys()) {
-    c.report++;
-    c.reports.set(slot, c.report);
-  }
+  for (const slot of s.replicas.keys()) noteReport(c, slot);
   ctx.notice('info', 'node.registered', {
     clusterId: m.clusterId,
     epoch: m.epoch,
@@ -213,11 +203,11 @@ function onRegistered(s: NodeState, ctx: NodeContext, from: string, m: Registere
 function onGrant(s: NodeState, from: string, m: Grant): void {
   const c = s.control;
   if (m.epoch !== c.epoch || m.incarnation !== c.incarnation || from !== targetOf(s)) return;
+  c.heardAt = s.now.mono;
+  acknowledge(c, m.report);
   const beat = c.beats.get(m.beat);
   if (beat === undefined) return;
-  c.heardAt = s.now.mono;
   for (const n of c.beats.keys()) if (n <= m.beat) c.beats.delete(n);
-  for (const [slot, number] of c.reports) if (number <= m.report) c.reports.delete(slot);
   c.admitted = m.admitted;
   if (m.left && c.leaving) c.left = true;
   // Counted from the moment the heartbeat was SENT, with a margin for the clocks' rates.
@@ -226,6 +216,16 @@ function onGrant(s: NodeState, from: string, m: Grant): void {
     s.lease.installs = beat.installs;
     s.lease.denied = new Set(m.denied);
   }
+}
+
+function acknowledge(c: Control, upTo: number): void {
+  const before = c.reports.size;
+  for (const [slot, number] of c.reports) {
+    if (number > upTo) break;
+    c.reports.delete(slot);
+  }
+  // More than fits in one heartbeat: the next one need not wait for its time.
+  if (c.reports.size < before && c.reports.size >= reportsPerBeat / 2) c.urgent = true;
 }
 
 function onSet(s: NodeState, ctx: NodeContext, from: string, m: AssignmentSet): void {

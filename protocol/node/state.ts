@@ -49,7 +49,7 @@ export interface Control {
   setRevision: Revision;
   heldEpoch: Epoch;
   heldRevision: Revision;
-  /** What the coordinator has not acknowledged, by the report number under which it changed. */
+  /** What the coordinator has not acknowledged, by the report number under which it changed; in the order of numbers. */
   report: number;
   reports: Map<Slot, number>;
   admitted: boolean;
@@ -57,6 +57,13 @@ export interface Control {
   left: boolean;
   failed: string;
   identityNews: boolean;
+}
+
+/** The coordinator is to hear of the slot, under a number of its own. */
+export function noteReport(c: Control, slot: Slot): void {
+  c.report++;
+  c.reports.delete(slot);
+  c.reports.set(slot, c.report);
 }
 
 /** A request that was passed to another node. */
