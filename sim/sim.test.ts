@@ -26,8 +26,8 @@ test(`${seeds} seeds keep every invariant`, { timeout: 900_000 }, async () => {
   expect(summary.seeds).toBe(seeds);
   // What no store can help may end a run early, but not many.
   expect(summary.excused.length).toBeLessThan(seeds / 50);
-  const sorted = [...summary.perSeed].sort((a, b) => a - b);
-  expect(sorted[seeds / 2]).toBeGreaterThanOrEqual(10);
+  // A run goes on until enough faults took effect, as long as its classes of faults find something to break.
+  expect(summary.perSeed.filter((faults) => faults >= 10).length).toBeGreaterThanOrEqual(0.99 * seeds);
   for (const name of faultClasses)
     expect(summary.faults.get(name)?.seeds ?? 0, `seeds in which ${name} took effect`).toBeGreaterThanOrEqual(
       seeds / 100,
