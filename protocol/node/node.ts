@@ -8,7 +8,7 @@ import { collect, persisted, presses } from '../replica/batch.ts';
 import { flow, onLogRead } from '../replica/chain.ts';
 import { onLinkUp } from '../replica/install.ts';
 import { onScanned, pullCopy } from '../replica/joining.ts';
-import { onReadFetched } from '../replica/reading.ts';
+import { forgetAges, onReadFetched } from '../replica/reading.ts';
 import { bootReplica, onMessage, tick } from '../replica/replica.ts';
 import type { Fetch, Replica } from '../replica/state.ts';
 import { onWriteFetched } from '../replica/writing.ts';
@@ -179,11 +179,15 @@ export class NodeCore implements NodeCoreContract {
     const mono = now.mono - s.now.mono;
     const wall = now.wall - s.now.wall;
     const margin = s.config.timings.readLeaseMs * s.config.timings.clockRate;
-    if (Math.abs(wall - mono) > margin || mono > s.config.timings.readLeaseMs / 2)
-      s.lease.until = Number.NEGATIVE_INFINITY;
-    // What neighbours' clocks were ahead of this one changed with it, at once.
-    if (Math.abs(wall - mono) > margin)
+    const slept = Math.abs(wall - mono) > margin;
+    if (slept || mono > s.config.timings.readLeaseMs / 2) s.lease.until = Number.NEGATIVE_INFINITY;
+    if (slept) {
+      // A grant that is found on waking answers a question from before: its age is not what this clock says.
+      s.control.beats.clear();
+      for (const r of s.replicas.values()) forgetAges(r);
+      // What neighbours' clocks were ahead of this one changed with it, at once.
       for (const [peer, c] of s.clocks) s.clocks.set(peer, { offset: c.offset - (wall - mono), at: c.at });
+    }
     s.now = now;
   }
 

@@ -201,6 +201,12 @@ export function onTailAnswer(
   beginQuery(r, ctx);
 }
 
+/** The clock stood still for a while: what was asked before is of an unknown age, and proves nothing to bounded reads. */
+export function forgetAges(r: Replica): void {
+  r.tailAskedAt = Number.NEGATIVE_INFINITY;
+  r.query.askedAt = Number.NEGATIVE_INFINITY;
+}
+
 /* The barrier. */
 
 function askAll(r: Replica, ctx: Context, p: Pending): void {

@@ -114,6 +114,26 @@ export const profiles = {
     faultForMs: [1200, 5000],
     timings: { ...quick, readLeaseMs: 1000 },
   },
+  /** The same, and some grant is always on its way. */
+  asleepAsking: {
+    ...oneChain,
+    ...patient,
+    workload: { ...hotKey, reads: 0.7 },
+    faults: ['suspend'],
+    faultEveryMs: 400,
+    faultForMs: [2500, 5000],
+    timings: { ...defaultTimings, heartbeatMs: 100 },
+    network: { delayMs: 25, spreadMs: 25, noticeMs: 600, late: 0, lateMs: 50, repeat: 0 },
+  },
+  /** The same, and most reads are weak ones. */
+  asleepBounded: {
+    ...oneChain,
+    ...patient,
+    workload: { ...mixed, keys: 1, reads: 0.7, weakReads: 0.9, adds: 0 },
+    faults: ['suspend'],
+    faultEveryMs: 400,
+    faultForMs: [2500, 5000],
+  },
   /** Grants of leases come late, and their askers are not heard any more. */
   lateGrants: {
     ...oneChain,

@@ -257,6 +257,34 @@ test('R21: members with clocks apart show the same values', () => {
   for (const n of ['h', 'm', 't']) expect(stage.read(n)).toBe('1');
 });
 
+describe('P44: a machine sleeps, and its monotonic clock with it', () => {
+  function lonelyMiddle(): Stage {
+    const stage = chainOf('h', 'm', 't');
+    stage.ask('h', put('1'));
+    stage.run();
+    stage.hold('m>h', 'm>t');
+    return stage;
+  }
+
+  test('a lease that it held is over', () => {
+    const stage = lonelyMiddle();
+    stage.grant('m');
+    expect(stage.read('m')).toBe('1');
+    stage.shiftClock('m', 4000);
+    expect(stage.read('m')).toBe('no answer');
+  });
+
+  test('so is one that it had asked for, whose grant it finds when it wakes', () => {
+    const stage = lonelyMiddle();
+    stage.beat('m');
+    stage.shiftClock('m', 4000);
+    stage.answerBeat('m');
+    expect(stage.read('m')).toBe('no answer');
+    stage.grant('m');
+    expect(stage.read('m')).toBe('1');
+  });
+});
+
 /** Retention lets go of everything that is applied and on disk. */
 function trimLog(stage: Stage, name: string): void {
   const r = stage.replica(name);

@@ -296,25 +296,35 @@ export class Stage {
   /** Answers the newest heartbeat with a read lease that covers what is installed now. */
   grant(...names: string[]): void {
     for (const name of names) {
-      const a = this.actor(name);
-      this.mono += this.#timings.heartbeatMs;
-      this.#handle(a, { kind: 'tick' });
-      this.#handle(a, {
-        kind: 'coordinator',
-        from: coordinator,
-        message: {
-          kind: 'grant',
-          epoch: epoch(1),
-          incarnation: a.core.incarnation,
-          beat: a.beat,
-          leaseMs: 3_600_000,
-          denied: [],
-          report: 0,
-          admitted: true,
-          left: false,
-        },
-      });
+      this.beat(name);
+      this.answerBeat(name);
     }
+  }
+
+  /** `name` sends a heartbeat. */
+  beat(name: string): void {
+    this.mono += this.#timings.heartbeatMs;
+    this.#handle(this.actor(name), { kind: 'tick' });
+  }
+
+  /** The answer to the newest heartbeat of `name` comes. */
+  answerBeat(name: string): void {
+    const a = this.actor(name);
+    this.#handle(a, {
+      kind: 'coordinator',
+      from: coordinator,
+      message: {
+        kind: 'grant',
+        epoch: epoch(1),
+        incarnation: a.core.incarnation,
+        beat: a.beat,
+        leaseMs: 3_600_000,
+        denied: [],
+        report: 0,
+        admitted: true,
+        left: false,
+      },
+    });
   }
 
   /** The read lease of `name` is over. */

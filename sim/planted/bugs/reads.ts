@@ -59,14 +59,22 @@ export const readBugs: readonly PlantedBug[] = [
     'sleep-keeps-lease',
     'P44',
     'a lease outlives a suspend during which the monotonic clock stood still',
-    [
-      edit(
-        'node/node.ts',
-        'if (Math.abs(wall - mono) > margin || mono > s.config.timings.readLeaseMs / 2)',
-        'if (false)',
-      ),
-    ],
+    [edit('node/node.ts', 'if (slept || mono > s.config.timings.readLeaseMs / 2)', 'if (false)')],
     'asleep',
+  ),
+  bug(
+    'grant-outlives-sleep',
+    'P44',
+    'a grant that came while the machine slept gives a lease',
+    [edit('node/node.ts', 's.control.beats.clear();\n', '')],
+    'asleepAsking',
+  ),
+  bug(
+    'ages-outlive-sleep',
+    'R16',
+    'a bounded read counts from a question of before the machine slept',
+    [edit('node/node.ts', 'for (const r of s.replicas.values()) forgetAges(r);', '')],
+    'asleepBounded',
   ),
   bug(
     'query-joined-under-way',
