@@ -102,15 +102,20 @@ function effectsBetween(r: Replica, after: Seq, upTo: Seq): Entry[] {
   return [...newest.values()];
 }
 
-/** Behind its own applied-and-synced position, never above the commit mark, with the pin of a join (R41). */
+/** Behind its own applied-and-synced position, never above the commit mark, with the pins of who is behind (R41). */
 function collectTrim(r: Replica, items: PersistItem[]): void {
-  const pin =
-    isTail(r) && r.down !== null ? (r.down.state === 'open' ? r.down.heard : r.log.start.seq) : r.commit;
-  const to = Math.min(r.trimWanted, r.appliedDisk, r.commit, pin) as Seq;
+  const to = Math.min(r.trimWanted, r.appliedDisk, r.commit, pinOf(r)) as Seq;
   if (to <= r.log.start.seq || !r.complete) return;
   const start = positionAt(r.log, to);
   items.push({ kind: 'trim', slot: r.slot, start, dedupe: encodeDedupe(r.dedupe) });
   trimTo(r.log, start);
+}
+
+/** A joiner needs what it has not on disk; a member that is far behind needs what it was not sent yet. */
+function pinOf(r: Replica): Seq {
+  const d = r.down;
+  if (d?.state === 'open') return isTail(r) ? d.heard : d.sent;
+  return isTail(r) && d !== null ? r.log.start.seq : r.commit;
 }
 
 /** The batch that `collect` filled is durable. Only what it carried is proven (R4). */

@@ -213,19 +213,16 @@ export function onAgree(r: Replica, ctx: Context, from: NodeName, incarnation: I
   if (d === null || d.session !== m.session || d.state !== 'offered') return;
   if (d.peer.node !== from || d.peer.incarnation !== incarnation) return;
   const joiner = r.assignment?.joiner?.incarnation === incarnation;
-  if (
-    !joiner &&
-    (comparePositions(m.promised, r.log.end) > 0 || versionAt(r.log, m.common.seq) !== m.common.version)
-  )
+  // Below the retained log nothing can differ: it was trimmed since the offer.
+  const trimmed = m.common.seq < r.log.start.seq;
+  const differs = !trimmed && versionAt(r.log, m.common.seq) !== m.common.version;
+  if (!joiner && (comparePositions(m.promised, r.log.end) > 0 || differs))
     return markLost(
       r,
       ctx,
       `its log ends at ${r.log.end.version}:${r.log.end.seq}, but ${from} was promised ${m.promised.version}:${m.promised.seq}`,
     );
-  if (
-    m.common.seq > r.log.end.seq ||
-    (m.common.seq >= r.log.start.seq && versionAt(r.log, m.common.seq) !== m.common.version)
-  ) {
+  if (trimmed || differs) {
     r.down = null;
     return;
   }

@@ -68,6 +68,7 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
   /** Store of each incarnation, and the disk that each store is now. */
   const storeOf = new Map<Incarnation, Disk>();
   const storeIds = new Map<Incarnation, string>();
+  let learned: SavedChains | null = null;
   /** Slots of which a disk may lack what it once had. */
   const unsafe = new Map<Disk, Set<Slot>>();
   const appliedMarks = new Map<Disk, Map<Slot, number>>();
@@ -91,6 +92,7 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
   }
 
   function turned(host: NodeHost): void {
+    learnStores();
     const { control, replicas } = host.core.state;
     let node = seen.get(host.process);
     if (node === undefined) {
@@ -153,7 +155,6 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
     const version = r.assignment?.version ?? 0;
     const store = host.disk.id;
     if (version > ledger.effective && (ledger.effective === 0 || ledger.serving.has(store))) {
-      learnStores(r.slot);
       const stores = (r.assignment?.members ?? []).map((m) => storeIds.get(m.incarnation));
       const first = ledger.effective === 0;
       ledger.effective = version;
@@ -162,9 +163,12 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
     }
   }
 
-  /** A member may be named before its process knows its incarnation. */
-  function learnStores(slot: Slot): void {
-    for (const m of saved()?.chains[slot]?.members ?? []) storeIds.set(m.incarnation, m.store);
+  /** A member may be named before its process knows its incarnation, and in a version that another soon replaces. */
+  function learnStores(): void {
+    const state = saved();
+    if (state === learned) return;
+    learned = state;
+    for (const c of state?.chains ?? []) for (const m of c.members) storeIds.set(m.incarnation, m.store);
   }
 
   /** Who holds everything: who answers as what it is in the version in force (R7). */

@@ -227,6 +227,50 @@ describe('R22: after a power cut under `os` the longest log proves nothing', () 
   });
 });
 
+describe('P28: what somebody still needs of a log is not trimmed', () => {
+  /** t comes back with an older disk and is sent what it lacks from the log of m, which is read from the store. */
+  function tailFarBehind(): Stage {
+    const stage = new Stage(['h', 'm', 't']);
+    stage.order(1, ['h', 'm', 't']);
+    stage.run();
+    stage.ask('h', put('1'));
+    stage.run();
+    const old = stage.snapshot('t');
+    for (const v of ['2', '3']) stage.ask('h', put(v));
+    stage.pass(200);
+    stage.crash('t');
+    stage.restore('t', old);
+    stage.start('t');
+    stage.order(2, ['h', 'm', 't']);
+    return stage;
+  }
+
+  test('a member is sent older entries while retention wants them gone', () => {
+    const stage = tailFarBehind();
+    stage.stallLogReads('m');
+    stage.run();
+    expect(stage.replica('m').down).toMatchObject({ state: 'open', sent: 1, reading: true });
+    stage.trim('m', 3);
+    expect(stage.replica('m').log.start.seq).toBe(1);
+    stage.pass(200);
+    expect(stage.replica('m').down).toMatchObject({ state: 'open', sent: 1 });
+  });
+
+  test('an answer to an offer that retention overtook begins the handshake anew', () => {
+    const stage = tailFarBehind();
+    stage.hold('t>m');
+    stage.run();
+    stage.trimNow('m', 3);
+    stage.ask('h', put('4'));
+    stage.run();
+    expect(stage.replica('m').log.start.seq).toBe(3);
+    stage.release('t>m');
+    stage.pass(200);
+    // What t lacks is nowhere in the log any more: it comes back by a snapshot.
+    expect(reportOf(stage.replica('t'))).toMatchObject({ state: 'lost' });
+  });
+});
+
 describe('R28, R29: returners and joiners', () => {
   test('R28: a join outlives a version that keeps its source, without beginning anew', () => {
     const stage = new Stage(['h', 't', 'j']);

@@ -62,6 +62,7 @@ export class Stage {
   readonly #wires = new Map<string, Sent[]>();
   readonly #heldWires = new Set<string>();
   readonly #heldDisks = new Set<string>();
+  readonly #slowLogs = new Set<string>();
   readonly #replies = new Map<number, Reply[]>();
   #tag = 0;
   #incarnations = 0;
@@ -188,6 +189,11 @@ export class Stage {
     for (const n of names) this.#heldDisks.delete(n);
   }
 
+  /** Reads of the log of `name` do not come back. */
+  stallLogReads(name: string): void {
+    this.#slowLogs.add(name);
+  }
+
   /** Messages on their way, in order. */
   waiting = (wire: string): PeerMessage[] => (this.#wires.get(wire) ?? []).map((s) => s.message);
 
@@ -237,8 +243,13 @@ export class Stage {
   /** Retention wants the log up to here gone, once the effects are on disk that may wait. */
   trim(name: string, upTo: number): void {
     this.pass(2 * defaultTimings.beaconMs);
-    this.#handle(this.actor(name), { kind: 'trim', upTo: [{ slot: slot(0), seq: seq(upTo) }] });
+    this.trimNow(name, upTo);
     this.pass(2 * defaultTimings.beaconMs);
+  }
+
+  /** The same at this very moment, with a batch that somebody waits for. */
+  trimNow(name: string, upTo: number): void {
+    this.#handle(this.actor(name), { kind: 'trim', upTo: [{ slot: slot(0), seq: seq(upTo) }] });
   }
 
   /** Lets `ms` pass in steps of 10 ms, with everything that is due. */
@@ -389,14 +400,15 @@ export class Stage {
     for (const { message } of e.control) if (message.kind === 'heartbeat') a.beat = message.beat;
   }
 
-  /** Store reads are answered at once. True when there were any. */
+  /** Store reads are answered at once, if they are answered. True when there were any. */
   #answerReads(a: Actor, e: Effects): boolean {
     const now = this.#now(a);
     const held = a.disk.slot(slot(0));
     for (const f of e.fetches)
       a.core.handle({ kind: 'fetched', id: f.id, entry: held.values.get(f.key)?.bytes ?? null }, now);
     for (const r of e.logReads)
-      a.core.handle({ kind: 'logRead', id: r.id, entries: held.log.filter((x) => x.seq >= r.from) }, now);
+      if (!this.#slowLogs.has(a.name))
+        a.core.handle({ kind: 'logRead', id: r.id, entries: held.log.filter((x) => x.seq >= r.from) }, now);
     for (const s of e.scans) {
       const values = [...held.values].filter(([k]) => s.after === null || k > s.after);
       a.core.handle(

@@ -4,9 +4,17 @@ import type { StateStore } from './state-store.ts';
 
 export type SavedChains = Pick<ClusterState, 'chains' | 'epoch'>;
 
+const parsed = new WeakMap<StateStore, { readonly text: string; readonly state: SavedChains }>();
+
+/** The same object as long as nothing else was saved. */
 export function savedState(store: StateStore): SavedChains | null {
   const text = store.peek('state');
-  return text === null ? null : (JSON.parse(text) as SavedChains);
+  if (text === null) return null;
+  const known = parsed.get(store);
+  if (known?.text === text) return known.state;
+  const state = JSON.parse(text) as SavedChains;
+  parsed.set(store, { text, state });
+  return state;
 }
 
 /** Stores of which the coordinator saved that they hold everything of a slot. */

@@ -160,7 +160,7 @@ export const chainBugs: readonly PlantedBug[] = [
   bug('trim-above-commit', 'R41', 'the log is trimmed above what is committed and applied', [
     edit(
       'replica/batch.ts',
-      'Math.min(r.trimWanted, r.appliedDisk, r.commit, pin) as Seq;',
+      'Math.min(r.trimWanted, r.appliedDisk, r.commit, pinOf(r)) as Seq;',
       'Math.min(r.trimWanted, r.taken) as Seq;',
     ),
   ]),
