@@ -207,11 +207,11 @@ export class Session {
     call.last = reply;
     if (reply.kind !== 'failed') {
       this.#noteTime(call.slot, reply.slotTime);
-      const at = reply.kind === 'read' ? reply.at : reply.position;
-      const known = this.#tokens.get(call.slot);
-      if (known === undefined || comparePositions(at, known) > 0) this.#tokens.set(call.slot, at);
+      this.#noteSight(call.slot, reply.kind === 'read' ? reply.at : reply.position);
       return this.#finish(call, reply);
     }
+    // A refused condition is a strong read of what it says it saw.
+    if (reply.seen !== null && reply.seen.position !== null) this.#noteSight(call.slot, reply.seen.position);
     if (reply.route !== null) this.#learnChain(reply.route);
     if (reply.code === 'AMBIGUOUS' || reply.code === 'INTERNAL') {
       this.#leaveOpen(call);
@@ -276,6 +276,12 @@ export class Session {
   #finish(call: Call, reply: Reply): Step {
     this.#open.delete(call.number);
     return { kind: 'done', reply };
+  }
+
+  /** Session reads never fall behind what this session saw. */
+  #noteSight(slot: Slot, at: Position): void {
+    const known = this.#tokens.get(slot);
+    if (known === undefined || comparePositions(at, known) > 0) this.#tokens.set(slot, at);
   }
 
   #noteTime(slot: Slot, time: WallMs): void {
