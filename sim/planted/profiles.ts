@@ -282,6 +282,22 @@ export const profiles = {
   },
   /** Volumes are brought back to what they held a while ago. */
   rollbacks: { ...oneChain, ...patient, workload: mixed, faults: ['rollback', 'lag'] },
+  /** The same under retention that never waits, with many writes. */
+  farBehind: {
+    ...oneChain,
+    workload: { ...mixed, reads: 0.1 },
+    operations: 500,
+    faults: ['rollback', 'lag'],
+    trimEveryMs: 60,
+    timings: quick,
+  },
+  /** Session reads between refused conditions, while members come back with older marks. */
+  weakRefused: {
+    ...oneChain,
+    workload: { ...mixed, keys: 1, reads: 0.5, weakReads: 0.9, conditions: 0.9, adds: 0 },
+    faults: ['blackout', 'crash', 'lag', 'slowpath'],
+    faultForMs: [100, 1500],
+  },
   /** Weaker reads, also at nodes that still join. */
   weak: {
     ...oneChain,

@@ -190,6 +190,19 @@ export const chainBugs: readonly PlantedBug[] = [
     edit('node/control.ts', 'if (m.epoch === c.setEpoch && m.revision <= c.setRevision) return;', ''),
     edit(install, 'if (a.version < r.highest) return;', ''),
   ]),
+  bug(
+    'trimmed-under-a-member',
+    'P28',
+    'retention takes entries that a member far behind was not sent yet',
+    [
+      edit(
+        'replica/batch.ts',
+        'return isTail(r) ? d.heard : d.sent;',
+        'return isTail(r) ? d.heard : r.commit;',
+      ),
+    ],
+    'farBehind',
+  ),
   bug('tail-tells-its-disk', '2.5', 'the tail tells the head what it has on disk, committed or not', [
     edit(chain, 'tellHead(r, ctx, commit))', 'tellHead(r, ctx, positionAt(r.log, r.disk)))'),
   ]),

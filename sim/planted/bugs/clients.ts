@@ -3,6 +3,19 @@ import { bug, edit, type PlantedBug } from '../bug.ts';
 
 export const clientBugs: readonly PlantedBug[] = [
   bug(
+    'refusal-not-remembered',
+    '3',
+    'a session forgets what a refused condition showed it',
+    [
+      edit(
+        'client/session.ts',
+        'if (reply.seen !== null && reply.seen.position !== null) this.#noteSight(call.slot, reply.seen.position);',
+        '',
+      ),
+    ],
+    'weakRefused',
+  ),
+  bug(
     'open-attempts-not-counted',
     'P39',
     'a write whose attempt may have been taken ends as definitely not done',
