@@ -44,7 +44,8 @@ export function pickRunning(f: FaultContext): NodeSeat | null {
  */
 export function mayLose(f: FaultContext, disk: Disk): boolean {
   const state = savedState(f.world.store);
-  if (state === null) return false;
+  // A save that arrives late may leave out the very store that would be needed.
+  if (state === null || f.world.store.pending) return false;
   const working = new Set(
     f.world.nodes.filter(({ host }) => host?.loop.frozen === false && !host.failed).map((n) => n.disk.id),
   );

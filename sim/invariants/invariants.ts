@@ -217,9 +217,20 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
     return s !== undefined && holdsEntry(s, entry);
   };
 
+  /**
+   * A later version was handed out without this store. It is in force from then on (section 3), whoever installed it
+   * first, so the store may have been told to forget.
+   */
+  function leftOut(slot: Slot, version: number, store: string | undefined): boolean {
+    const later = saved()?.chains[slot];
+    if (later === undefined || !later.handedOut || later.version <= version) return false;
+    return !later.members.some((m) => m.store === store);
+  }
+
   /** I1: at the moment of its commit an entry is on disk at every member of the version. */
   function onEveryDisk(host: NodeHost, r: Replica, entry: Entry): void {
     for (const m of r.assignment?.members ?? []) {
+      if (leftOut(r.slot, r.assignment?.version ?? 0, storeIds.get(m.incarnation))) continue;
       const disk = storeOf.get(m.incarnation);
       if (disk === undefined)
         fail(
@@ -243,6 +254,7 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
     if (entry === undefined) return;
     for (const id of ledger.serving) {
       const disk = disks.get(id);
+      if (leftOut(r.slot, ledger.effective, id)) continue;
       if (disk !== undefined && !isUnsafe(disk, r.slot) && !holds(disk, r.slot, entry))
         fail(
           'I3',

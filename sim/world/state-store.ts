@@ -15,6 +15,8 @@ export interface StateStore {
   open(): void;
   /** Probability that a call's outcome is unknown. */
   setUnknown(probability: number): void;
+  /** A write is on its way: what is saved may change although nobody writes any more. */
+  readonly pending: boolean;
   /** The saved text, for the trace. */
   peek(object: StoredObject): string | null;
 }
@@ -31,6 +33,15 @@ export function createStateStore(
   let closed = false;
   let unknown = 0;
   let tag = 0;
+  let pending = 0;
+
+  function later(call: StoreCall, ms: number, then: (outcome: StoreOutcome) => void = () => {}): void {
+    if (call.op === 'write') pending++;
+    schedule.after(ms, () => {
+      if (call.op === 'write') pending--;
+      then(apply(call));
+    });
+  }
 
   function apply(call: StoreCall): StoreOutcome {
     const now = objects.get(call.object);
@@ -49,17 +60,16 @@ export function createStateStore(
     call(from, call, answer) {
       const isClosed = closed || closedTo.has(from);
       if (!isClosed && !random.chance(unknown)) {
-        schedule.after(random.between(0.5, 8), () => {
-          const outcome = apply(call);
-          schedule.after(random.between(0.5, 8), () => answer(outcome));
-        });
+        later(call, random.between(0.5, 8), (outcome) =>
+          schedule.after(random.between(0.5, 8), () => answer(outcome)),
+        );
         return;
       }
       effect(isClosed ? 'outage' : 'unknown');
       // Lost on the way there, or only the answer is lost, or it takes effect after the caller gave up.
       const fate = isClosed ? random.int(4) : 1 + random.int(3);
-      if (fate === 2) schedule.after(random.between(0.5, 8), () => apply(call));
-      if (fate === 3) schedule.after(random.between(patienceMs, 3 * patienceMs), () => apply(call));
+      if (fate === 2) later(call, random.between(0.5, 8));
+      if (fate === 3) later(call, random.between(patienceMs, 3 * patienceMs));
       schedule.after(patienceMs, () =>
         answer({ kind: 'unknown', why: 'the state store did not answer in time' }),
       );
@@ -74,6 +84,9 @@ export function createStateStore(
     },
     setUnknown(probability) {
       unknown = probability;
+    },
+    get pending() {
+      return pending > 0;
     },
     peek: (object) => objects.get(object)?.value ?? null,
   };
