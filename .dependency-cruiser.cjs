@@ -38,6 +38,19 @@ module.exports = {
       to: { path: '^protocol/', pathNot: '^protocol/(words|errors|limits|slots|timings)\\.ts$' },
     },
     {
+      name: 'operator-takes-parts-of-the-kubernetes-library',
+      comment:
+        'All of it is 900 generated classes and 80 MB of memory; operator/runtime/kube-access.ts loads it when it must.',
+      severity: 'error',
+      from: { path: '^operator/', pathNot: tests },
+      to: {
+        path: 'node_modules/@kubernetes/client-node/',
+        pathNot: '/client-node/dist/(config_types|exec_auth|file_auth)\\.(js|d\\.ts)$',
+        dependencyTypesNot: ['type-only'],
+        dynamic: false,
+      },
+    },
+    {
       name: 'protocol-is-pure',
       comment: 'The core has no clock, socket, disk or library: only the checksum of node:zlib.',
       severity: 'error',

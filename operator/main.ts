@@ -1,4 +1,3 @@
-import { KubeConfig } from '@kubernetes/client-node';
 import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { readConfig } from './config.ts';
@@ -6,6 +5,7 @@ import { httpCoordinatorViews } from './coordinator-view.ts';
 import { runOperator } from './operator.ts';
 import { systemClock } from './runtime/clock.ts';
 import { connect } from './runtime/connection.ts';
+import { findAccess } from './runtime/kube-access.ts';
 import { electionIdentity } from './runtime/lease-election.ts';
 import { createMetrics } from './runtime/metrics.ts';
 
@@ -20,15 +20,13 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-const kubeConfig = new KubeConfig();
-kubeConfig.loadFromDefault();
 const metrics = createMetrics();
 collectDefaultMetrics({ register: metrics.registry });
 
 try {
   await runOperator(
     {
-      connection: connect(kubeConfig, metrics),
+      connection: connect(await findAccess(process.env), metrics),
       views: httpCoordinatorViews(),
       clock: systemClock,
       random: Math.random,

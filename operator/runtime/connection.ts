@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiError } from './api-error.ts';
+import type { KubeAccess } from './kube-access.ts';
 import type { RuntimeMetrics } from './metrics.ts';
 
 export interface KubeRequest {
@@ -32,11 +32,11 @@ const credentialsMaxAgeMs = 10_000;
  * Speaks HTTP itself and takes only addresses and credentials from the Kubernetes client library: its watch drops
  * unparsable lines and in-stream errors without a word, and its request path opens new connections for every call.
  */
-export function connect(config: KubeConfig, metrics?: RuntimeMetrics): Connection {
-  const cluster = config.getCurrentCluster();
+export function connect(access: KubeAccess, metrics?: RuntimeMetrics): Connection {
+  const cluster = access.getCurrentCluster();
   if (cluster === null) throw new Error('the kubeconfig names no current cluster');
   const base = new URL(cluster.server);
-  const credentials = new Credentials(config);
+  const credentials = new Credentials(access);
 
   async function open(request: KubeRequest): Promise<IncomingMessage> {
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
@@ -147,12 +147,12 @@ function noAnswer(request: KubeRequest, cause: unknown): ApiError {
 
 /** Keeps one keep-alive agent for as long as the certificates stay the same. */
 class Credentials {
-  readonly #config: KubeConfig;
+  readonly #access: KubeAccess;
   #held: { options: RequestOptions; readAt: number } | undefined;
   #agent: { identity: string; agent: HttpAgent } | undefined;
 
-  constructor(config: KubeConfig) {
-    this.#config = config;
+  constructor(access: KubeAccess) {
+    this.#access = access;
   }
 
   forget(): void {
@@ -184,13 +184,13 @@ class Credentials {
     const now = performance.now();
     if (this.#held !== undefined && now - this.#held.readAt < credentialsMaxAgeMs) return this.#held.options;
     const options: RequestOptions = {};
-    await this.#config.applyToHTTPSOptions(options);
+    await this.#access.applyToHTTPSOptions(options);
     this.#held = { options, readAt: now };
     return options;
   }
 
   #agentFor(base: URL, options: RequestOptions): HttpAgent {
-    const behindProxy = this.#config.getCurrentCluster()?.proxyUrl !== undefined;
+    const behindProxy = this.#access.getCurrentCluster()?.proxyUrl !== undefined;
     if (behindProxy) return options.agent as HttpAgent; // only the library knows how to speak to the proxy
     const { ca, cert, key, rejectUnauthorized, servername } = options;
     const identity = [ca, cert, key, rejectUnauthorized, servername].map(String).join('\n');

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { KubeConfig } from '@kubernetes/client-node';
 import { type Connection, connect } from './connection.ts';
 import type { KubeObject } from './kube-object.ts';
 
@@ -158,18 +157,17 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const config = new KubeConfig();
-  config.loadFromClusterAndUser(
-    { name: 'fake', server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
-    { name: 'test' },
-  );
+  const access = {
+    getCurrentCluster: () => ({ name: 'fake', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }),
+    applyToHTTPSOptions: () => Promise.resolve(),
+  };
   const collectionOf = (object: KubeObject) => {
     const plural = `${object.kind.toLowerCase()}s`;
     const group = object.apiVersion.includes('/') ? 'apis' : 'api';
     return `/${group}/${object.apiVersion}/namespaces/${object.metadata.namespace}/${plural}`;
   };
   return {
-    connection: connect(config),
+    connection: connect(access),
     requests,
     put: (object) => save(collectionOf(object), object),
     remove: drop,
