@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import {
   type CoordinatorView,
   chainsResting,
@@ -41,17 +41,15 @@ describe('parseView', () => {
 describe('asking the coordinators', () => {
   const servers: Server[] = [];
   afterEach(async () => {
-    vi.restoreAllMocks();
     await Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
   });
 
-  /** Sends each pod's address to what it should answer. */
-  function answers(byIp: Record<string, unknown>) {
-    vi.spyOn(globalThis, 'fetch').mockImplementation(async (url) => {
-      const ip = new URL(String(url)).hostname;
-      const answer = byIp[ip];
+  /** Asks pods of which each answers as said; one of which nothing is said answers with an error. */
+  function asking(byIp: Record<string, unknown>) {
+    return httpCoordinatorViews(async (url) => {
+      const answer = byIp[new URL(url).hostname];
       if (answer instanceof Error) throw answer;
-      return new Response(JSON.stringify(answer), { status: answer === undefined ? 503 : 200 });
+      return { status: answer === undefined ? 503 : 200, text: JSON.stringify(answer) };
     });
   }
   const pods = [0, 1, 2].map((i) => {
@@ -61,26 +59,26 @@ describe('asking the coordinators', () => {
 
   test('believes the one that names itself, at the highest epoch', async () => {
     const by = (ordinal: number, epoch: number) => ({ ...said, name: `demo-coordinator-${ordinal}`, epoch });
-    answers({
+    const views = asking({
       '10.0.0.0': by(0, 4),
       '10.0.0.1': by(1, 5),
       '10.0.0.2': { ...by(2, 9), leading: false },
     });
-    expect(await httpCoordinatorViews().ask(pods)).toMatchObject({ is: 'known', view: { epoch: 5 } });
+    expect(await views.ask(pods)).toMatchObject({ is: 'known', view: { epoch: 5 } });
   });
 
   test('says why it does not know', async () => {
-    answers({ '10.0.0.0': { ...said, leading: false }, '10.0.0.1': new Error('refused') });
-    expect(await httpCoordinatorViews().ask(pods)).toEqual({
+    const split = asking({ '10.0.0.0': { ...said, leading: false }, '10.0.0.1': new Error('refused') });
+    expect(await split.ask(pods)).toEqual({
       is: 'unknown',
       because: 'no coordinator says that it leads',
     });
-    answers({ '10.0.0.0': new Error('refused') });
-    expect(await httpCoordinatorViews().ask(pods.slice(0, 1))).toEqual({
+    const silent = asking({ '10.0.0.0': new Error('refused') });
+    expect(await silent.ask(pods.slice(0, 1))).toEqual({
       is: 'unknown',
       because: 'no coordinator answers (refused)',
     });
-    expect(await httpCoordinatorViews().ask([])).toMatchObject({ is: 'unknown' });
+    expect(await silent.ask([])).toMatchObject({ is: 'unknown' });
   });
 
   test('speaks HTTP to the admin port', async () => {
