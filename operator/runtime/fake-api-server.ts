@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { type Connection, connect } from './connection.ts';
 import type { KubeObject } from './kube-object.ts';
+import { collectionPath, resourceOf } from './resources.ts';
 
 /**
  * For tests: an API server over real HTTP that keeps objects in memory, with lists in pages, watches with bookmarks,
@@ -9,11 +10,15 @@ import type { KubeObject } from './kube-object.ts';
  */
 export interface FakeApiServer {
   connection: Connection;
+  /** Where it listens, such as `http://127.0.0.1:40000`. */
+  url: string;
   /** Every request so far, as `METHOD /path?query`. */
   requests: string[];
   put(object: KubeObject): KubeObject;
   remove(collection: string, name: string): void;
   get(collection: string, name: string): KubeObject | undefined;
+  /** Tells of every change, as the controllers of Kubernetes are told. They may change objects in turn. */
+  onChange(listener: (change: ObjectChange) => void): void;
   /** Ends or spoils what the open watches see. */
   watches: {
     count(): number;
@@ -31,6 +36,19 @@ export interface FakeApiServer {
   close(): Promise<void>;
 }
 
+export interface ObjectChange {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED';
+  object: KubeObject;
+}
+
+export interface FakeApiServerOptions {
+  /** Objects that a DELETE only marks, until somebody removes them: a kubelet ends the pod first. Default: none. */
+  lingers?: (object: KubeObject) => boolean;
+}
+
+/** Changes that a watch can be continued from; older ones are forgotten, as the real server does after some minutes. */
+const historyMax = 10_000;
+
 interface Stored {
   collection: string;
   object: KubeObject;
@@ -40,9 +58,12 @@ interface OpenWatch {
   response: ServerResponse;
 }
 
-export async function startFakeApiServer(): Promise<FakeApiServer> {
+export async function startFakeApiServer({
+  lingers = () => false,
+}: FakeApiServerOptions = {}): Promise<FakeApiServer> {
   const objects = new Map<string, Stored>();
-  const history: { version: number; collection: string; type: string; object: KubeObject }[] = [];
+  const history: ({ version: number; collection: string } & ObjectChange)[] = [];
+  const listeners: ((change: ObjectChange) => void)[] = [];
   const open = new Set<OpenWatch>();
   const failures: { match: string; code: number; times: number; headers: Record<string, string> }[] = [];
   const requests: string[] = [];
@@ -50,9 +71,11 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
   let oldest = 100;
   let muted = false;
 
-  function record(type: string, collection: string, object: KubeObject): void {
+  function record(type: ObjectChange['type'], collection: string, object: KubeObject): void {
     history.push({ version, collection, type, object });
-    for (const watch of open) if (watch.collection === collection) emit(watch, { type, object });
+    if (history.length > historyMax) oldest = history.shift()?.version ?? oldest;
+    for (const watch of open) if (isWithin(collection, watch.collection)) emit(watch, { type, object });
+    for (const listener of listeners) listener({ type, object });
   }
   function emit(watch: OpenWatch, event: object): void {
     if (!muted) watch.response.write(`${JSON.stringify(event)}\n`);
@@ -65,7 +88,8 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
       ...object.metadata,
       uid: before?.metadata.uid ?? `uid-${version}`,
       resourceVersion: String(version),
-      managedFields: [{ manager: 'someone' }],
+      ...generationOf(object, before),
+      managedFields: [{ manager: 'someone', fieldsType: 'FieldsV1', fieldsV1: fieldsOf(object) }],
     };
     const saved = { ...object, metadata };
     objects.set(id, { collection, object: saved });
@@ -122,6 +146,11 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
       case 'DELETE': {
         const { preconditions } = (body ?? {}) as { preconditions?: Record<string, string> };
         if (stale(held, preconditions ?? {})) return refuse(response, 409, 'Conflict');
+        if (held !== undefined && lingers(held)) {
+          const deletionTimestamp = held.metadata.deletionTimestamp ?? new Date().toISOString();
+          const metadata = { ...held.metadata, deletionTimestamp };
+          return reply(response, 200, save(at.collection, { ...held, metadata }));
+        }
         drop(at.collection, at.name ?? '');
         return reply(response, 200, { kind: 'Status', status: 'Success' });
       }
@@ -134,7 +163,7 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
     reply(response, 201, save(collection, object));
   }
   function list(url: URL, response: ServerResponse) {
-    const all = [...objects.values()].filter(({ collection }) => collection === url.pathname);
+    const all = [...objects.values()].filter(({ collection }) => isWithin(collection, url.pathname));
     const start = Number(url.searchParams.get('continue') ?? 0);
     const end = start + Number(url.searchParams.get('limit') ?? all.length);
     // As the real server does: items of a list carry neither apiVersion nor kind.
@@ -149,7 +178,7 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
     response.flushHeaders();
     const entry = { collection: url.pathname, response };
     for (const event of history) {
-      if (event.version > from && event.collection === url.pathname) emit(entry, event);
+      if (event.version > from && isWithin(event.collection, url.pathname)) emit(entry, event);
     }
     open.add(entry);
     response.on('close', () => open.delete(entry));
@@ -161,17 +190,16 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
     getCurrentCluster: () => ({ name: 'fake', server: `http://127.0.0.1:${port}`, skipTLSVerify: true }),
     applyToHTTPSOptions: () => Promise.resolve(),
   };
-  const collectionOf = (object: KubeObject) => {
-    const plural = `${object.kind.toLowerCase()}s`;
-    const group = object.apiVersion.includes('/') ? 'apis' : 'api';
-    return `/${group}/${object.apiVersion}/namespaces/${object.metadata.namespace}/${plural}`;
-  };
+  const collectionOf = ({ kind, metadata }: KubeObject) =>
+    collectionPath(resourceOf(kind), metadata.namespace);
   return {
     connection: connect(access),
+    url: `http://127.0.0.1:${port}`,
     requests,
     put: (object) => save(collectionOf(object), object),
     remove: drop,
     get: (collection, name) => objects.get(`${collection}/${name}`)?.object,
+    onChange: (listener) => void listeners.push(listener),
     watches: {
       count: () => open.size,
       bookmark() {
@@ -207,6 +235,30 @@ export async function startFakeApiServer(): Promise<FakeApiServer> {
 function locate(path: string): { collection: string; name: string | undefined } {
   const match = /^(.*\/namespaces\/[^/]+\/[^/]+)(?:\/([^/]+))?(?:\/status)?$/.exec(path);
   return { collection: match?.[1] ?? path, name: match?.[2] };
+}
+
+/** Whether a list or watch of `asked` shows objects of `collection`: without a namespace it spans all of them. */
+function isWithin(collection: string, asked: string): boolean {
+  return collection === asked || collection.replace(/\/namespaces\/[^/]+/, '') === asked;
+}
+
+/** Counts the changes of what is wanted, where an object says what is wanted. */
+function generationOf(object: KubeObject, before: KubeObject | undefined): { generation?: number } {
+  const [wanted, was] = [object, before].map((each) => (each as { spec?: unknown } | undefined)?.spec);
+  if (wanted === undefined) return {};
+  if (before === undefined) return { generation: object.metadata.generation ?? 1 };
+  const changed = JSON.stringify(wanted) !== JSON.stringify(was);
+  return { generation: (before.metadata.generation ?? 1) + (changed ? 1 : 0) };
+}
+
+/** The names of all fields, as the server keeps them for each object to know who owns which: a third of what it sends. */
+function fieldsOf(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, inner]) =>
+      name === 'managedFields' ? [] : [[`f:${name}`, fieldsOf(inner)]],
+    ),
+  );
 }
 
 function stale(held: KubeObject | undefined, asked: { uid?: string; resourceVersion?: string }): boolean {
