@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { ChainCluster } from '../manifest/types.ts';
+import { isStateOfCoordinators, kept } from './kept.ts';
 import { managedBySelector } from './objects/names.ts';
+import { childKey } from './observed.ts';
 import type { Clock, Random } from './runtime/clock.ts';
 import type { Connection } from './runtime/connection.ts';
 import { type Change, Informer } from './runtime/informer.ts';
@@ -37,6 +39,8 @@ export interface CachesOptions {
 /** The local copies of everything that the operator watches, in one or many namespaces. */
 export class Caches {
   readonly #informers: Informer[] = [];
+  /** Children by the key of their cluster, then by kind and name: looking through all for each cluster would not scale. */
+  readonly #children = new Map<string, Map<string, KubeObject>>();
 
   constructor(options: CachesOptions) {
     const { namespaces, onDirty, ...rest } = options;
@@ -58,7 +62,9 @@ export class Caches {
             ...common,
             resource: resourceOf(kind),
             labelSelector: managedBySelector,
+            keep: kept,
             onChange: (change) => {
+              this.#file(change);
               const key = clusterKeyOf(change.object);
               if (key !== undefined && matters(change)) onDirty(key);
             },
@@ -105,15 +111,28 @@ export class Caches {
   /** Children of a cluster by label: also those that the StatefulSet controller made, and those without an owner. */
   childrenOf(cluster: ChainCluster): KubeObject[] {
     const key = objectKey(cluster.metadata.namespace, cluster.metadata.name);
-    return this.#informers
-      .filter(({ resource }) => resource.kind !== 'ChainCluster')
-      .flatMap((informer) => informer.list())
-      .filter((object) => clusterKeyOf(object) === key);
+    return [...(this.#children.get(key)?.values() ?? [])];
   }
 
   /** Takes over what a write answered, so that the next look does not act on older news. */
   accept(object: KubeObject): void {
     for (const informer of this.#of(object.kind)) informer.accept(object);
+  }
+
+  #file(change: Change<KubeObject>): void {
+    const { kind, metadata } = change.object;
+    const child = childKey(kind, metadata.name);
+    const now = change.type === 'deleted' ? undefined : clusterKeyOf(change.object);
+    // Somebody may have relabelled it.
+    const before = change.type === 'changed' ? clusterKeyOf(change.before) : clusterKeyOf(change.object);
+    if (before !== undefined && before !== now) {
+      const children = this.#children.get(before);
+      children?.delete(child);
+      if (children?.size === 0) this.#children.delete(before);
+    }
+    if (now === undefined) return;
+    const children = this.#children.get(now) ?? new Map<string, KubeObject>();
+    this.#children.set(now, children.set(child, change.object));
   }
 
   #of(kind: string): Informer[] {
@@ -136,8 +155,7 @@ function concernsUs(change: Change<KubeObject>): boolean {
 
 /** The coordinators write their state all the time; only its loss is ours to mend. */
 function matters(change: Change<KubeObject>): boolean {
-  if (change.type !== 'changed' || change.object.kind !== 'ConfigMap') return true;
-  return change.object.metadata.labels?.['app.kubernetes.io/component'] !== 'coordinator';
+  return change.type !== 'changed' || !isStateOfCoordinators(change.object);
 }
 
 function clusterKeyOf(object: KubeObject): string | undefined {

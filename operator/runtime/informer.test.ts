@@ -29,7 +29,7 @@ function pod(name: string, extra: Partial<KubeObject['metadata']> = {}): KubeObj
   return { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'ns', ...extra } };
 }
 
-async function start(timings: Partial<InformerTimings> = quick) {
+async function start(timings: Partial<InformerTimings> = quick, keep?: (object: KubeObject) => KubeObject) {
   const changes: Change<KubeObject>[] = [];
   const metrics = createMetrics();
   const informer = new Informer({
@@ -45,6 +45,7 @@ async function start(timings: Partial<InformerTimings> = quick) {
     log,
     metrics,
     timings: { ...quick, ...timings },
+    ...(keep !== undefined && { keep }),
   });
   running.push(informer.run(stop.signal));
   await vi.waitFor(() => {
@@ -78,17 +79,19 @@ describe('Informer', () => {
     await vi.waitFor(() => expect(told().slice(1100)).toEqual(['added new', 'changed new', 'deleted new']));
   });
 
-  test('finds what a controller owns, also after the owner changes', async () => {
-    const owned = (uid: string) => ({
-      ownerReferences: [{ apiVersion: 'v1', kind: 'X', name: 'x', uid, controller: true }],
-    });
-    server.put(pod('a', owned('one')));
-    server.put(pod('b', owned('two')));
-    const { informer } = await start();
-    expect(informer.ownedBy('one').map(({ metadata }) => metadata.name)).toEqual(['a']);
-    server.put(pod('a', owned('two')));
-    await vi.waitFor(() => expect(informer.ownedBy('two')).toHaveLength(2));
-    expect(informer.ownedBy('one')).toEqual([]);
+  test('keeps what it is told to keep, of listed, watched and accepted objects', async () => {
+    server.put(pod('listed', { labels: { a: 'b' } }));
+    const { informer } = await start(quick, ({ metadata: { labels: _, ...metadata }, ...rest }) => ({
+      ...rest,
+      metadata,
+    }));
+    server.put(pod('watched', { labels: { a: 'b' } }));
+    await vi.waitFor(() => expect(informer.list()).toHaveLength(2));
+    const known = informer.get('ns', 'listed') as KubeObject;
+    const later = String(Number(known.metadata.resourceVersion) + 5);
+    informer.accept(pod('listed', { ...known.metadata, resourceVersion: later, labels: { a: 'b' } }));
+    expect(informer.get('ns', 'listed')?.metadata.resourceVersion).toBe(later);
+    for (const { metadata } of informer.list()) expect(metadata).not.toHaveProperty('labels');
   });
 
   test('goes on from the last bookmark after a cut, without listing again', async () => {

@@ -17,6 +17,8 @@ export interface InformerOptions<T extends KubeObject> {
   /** Empty or absent: all namespaces. */
   namespace?: string;
   labelSelector?: string;
+  /** What of an object is kept and told of. Default: everything. */
+  keep?: (object: T) => T;
   onChange: (change: Change<T>) => void;
   clock: Clock;
   random: Random;
@@ -53,7 +55,6 @@ export class Informer<T extends KubeObject = KubeObject> {
   readonly #options: InformerOptions<T>;
   readonly #timings: InformerTimings;
   readonly #objects = new Map<string, T>();
-  readonly #byOwner = new Map<string, Set<string>>();
   #resourceVersion = '';
   #synced = false;
   #lastHeardMs: number;
@@ -84,12 +85,6 @@ export class Informer<T extends KubeObject = KubeObject> {
 
   list(): T[] {
     return [...this.#objects.values()];
-  }
-
-  /** Objects whose controller has this uid. */
-  ownedBy(uid: string): T[] {
-    const keys = this.#byOwner.get(uid) ?? new Set<string>();
-    return [...keys].flatMap((key) => this.#objects.get(key) ?? []);
   }
 
   /**
@@ -243,10 +238,7 @@ export class Informer<T extends KubeObject = KubeObject> {
       // An accepted write may run ahead of the watch.
       if (trust === 'unless older' && isNewer(before, object)) return;
     }
-    if (before !== undefined) this.#unindex(key, before);
     this.#objects.set(key, object);
-    const owner = controllerOf(object);
-    if (owner !== undefined) this.#byOwner.set(owner, (this.#byOwner.get(owner) ?? new Set()).add(key));
     this.#tell(before === undefined ? { type: 'added', object } : { type: 'changed', object, before });
   }
 
@@ -256,15 +248,7 @@ export class Informer<T extends KubeObject = KubeObject> {
     // The deletion of a predecessor must not hide its successor of the same name.
     if (before === undefined || before.metadata.uid !== object.metadata.uid) return;
     this.#objects.delete(key);
-    this.#unindex(key, before);
     this.#tell({ type: 'deleted', object });
-  }
-
-  #unindex(key: string, object: T): void {
-    const owner = controllerOf(object);
-    const keys = owner === undefined ? undefined : this.#byOwner.get(owner);
-    keys?.delete(key);
-    if (owner !== undefined && keys?.size === 0) this.#byOwner.delete(owner);
   }
 
   #tell(change: Change<T>): void {
@@ -277,9 +261,10 @@ export class Informer<T extends KubeObject = KubeObject> {
   }
 
   #normalise(object: T): T {
-    const { apiVersion, kind } = this.#options.resource;
+    const { keep = (whole: T) => whole, resource } = this.#options;
+    const { apiVersion, kind } = resource;
     const { managedFields: _, ...metadata } = object.metadata as T['metadata'] & { managedFields?: unknown };
-    return deepFreeze({ ...object, apiVersion, kind, metadata });
+    return deepFreeze(keep({ ...object, apiVersion, kind, metadata }));
   }
 
   #selector(): Record<string, string> {
@@ -306,10 +291,6 @@ function parseEvent(line: string): { type: string; object: KubeObject } {
     // Something was lost on the way; going on would hide a change for ever.
     throw new ApiError({ code: 0, reason: 'BrokenLine', message: 'a watch line is not JSON', cause });
   }
-}
-
-function controllerOf(object: KubeObject): string | undefined {
-  return object.metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid;
 }
 
 function isNewer(a: KubeObject, b: KubeObject): boolean {
