@@ -31,7 +31,16 @@ RUN ln -s /app/bin/chainctl.mjs /usr/local/bin/chainctl
 COPY --from=packages /app/node_modules node_modules
 # .dockerignore lets through the sources that run, and nothing else.
 COPY . .
+RUN mkdir .compiled && chown 65532:65532 .compiled
 # By number, so that Kubernetes can see that it is not root. Nothing outside the mounted volumes is ever written.
 USER 65532:65532
+# Types stripped and code compiled here once, and not by each process at each start: it starts sooner, and needs 26 MB less
+# because what strips types stays unloaded. Node looks it up by user, flags, path and content; another user goes without.
+ENV NODE_COMPILE_CACHE=/app/.compiled
+# The operator finds no API server here and ends, with everything loaded.
+RUN node node/main.ts --help > /dev/null \
+ && node coordinator/main.ts --help > /dev/null \
+ && node bin/chainctl.mjs --help > /dev/null \
+ && ! node --optimize-for-size --max-old-space-size-percentage=50 operator/main.ts > /dev/null
 ENTRYPOINT ["node"]
 CMD ["bin/chainctl.mjs", "--help"]

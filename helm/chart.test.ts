@@ -7,6 +7,7 @@ import { createCoordinatorMetrics } from '../coordinator/metrics.ts';
 import { observeNode } from '../node/gauges.ts';
 import type { NodeHost } from '../node/host.ts';
 import { createNodeMetrics } from '../node/metrics.ts';
+import { nodeFlags } from '../operator/node-flags.ts';
 import { clusterRules, namespacedRules } from '../operator/rbac.ts';
 import { createMetrics } from '../operator/runtime/metrics.ts';
 import type { CoordinatorView } from '../protocol/coordinator/contract.ts';
@@ -35,6 +36,12 @@ describe('files made from other places', () => {
     const made = `# Made from operator/rbac.ts by helm/chart.test.ts.\n${stringify(rules, { aliasDuplicateObjects: false })}`;
     await expect(made).toMatchFileSnapshot(join(chart, 'files/operator-rules.yaml'));
   });
+});
+
+test('chart and image run the operator with its flags; the image compiled it with the same', () => {
+  const command = ['node', ...nodeFlags, 'operator/main.ts'];
+  expect(text('templates/operator.yaml')).toContain(`command: [${command.join(', ')}]`);
+  expect(readFileSync(join(import.meta.dirname, '../Dockerfile'), 'utf8')).toContain(command.join(' '));
 });
 
 describe('values', () => {
