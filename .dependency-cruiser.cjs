@@ -13,7 +13,7 @@ const arrows = {
   cli: ['client', 'local', 'manifest'],
   'cluster-test': ['protocol', 'transport', 'process', 'node', 'coordinator'],
   sim: ['protocol'],
-  bench: ['client', 'protocol', 'transport', 'node'],
+  bench: ['client', 'protocol', 'transport', 'node', 'operator', 'manifest'],
   e2e: ['client', 'sim', 'coordinator'],
 };
 

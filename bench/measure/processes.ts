@@ -12,7 +12,16 @@ export function cpuSecondsOf(pid: number): number {
 
 /** Bytes of memory that a process holds (resident); NaN when it is gone. */
 export function residentBytesOf(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`));
+  return memoryOf(pid, 'VmRSS');
+}
+
+/** The most that it ever held. */
+export function peakResidentBytesOf(pid: number): number {
+  return memoryOf(pid, 'VmHWM');
+}
+
+function memoryOf(pid: number, field: string): number {
+  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(read(`/proc/${pid}/status`));
   return match === null ? Number.NaN : Number(match[1]) * 1024;
 }
 

@@ -7,6 +7,7 @@ import { compare } from './compare.ts';
 import { failover } from './failover.ts';
 import { grpc } from './grpc.ts';
 import { limits } from './limits.ts';
+import { operator } from './operator.ts';
 import { against, full, quick, ycsbSet } from './own.ts';
 import { papers } from './papers.ts';
 import { scale } from './scale.ts';
@@ -64,6 +65,12 @@ export const sets: Readonly<Record<string, MeasuringSet>> = {
     argument: '',
     defaults: { runs: 3, seconds: 3, warmup: 1 },
     run: scale,
+  },
+  operator: {
+    what: 'what 200 ChainClusters cost the operator, on a simulated Kubernetes',
+    argument: '',
+    defaults: { runs: 1, seconds: 20, warmup: 0 },
+    run: operator,
   },
   papers: {
     what: 'the experiments of the papers on chain replication and CRAQ',
