@@ -8,7 +8,7 @@ import type { Bench, Findings } from './bench.ts';
 const clusters = 200;
 const pods = { startMs: 500, readyMs: 500, endMs: 300 };
 const columns = [
-  ...['s', 'reconciles', 'failed', 'p50 ms', 'p99 ms', 'most', 'wait ms', 'most'],
+  ...['s', 'reconciles', 'failed', 'p50 ms', 'p99 ms', 'most', 'wait ms'],
   ...['cores', 'MB', 'peak', 'others'],
 ];
 const reconcileMsMax = 1000;
@@ -26,7 +26,7 @@ function phaseSection(phases: readonly Phase[]): Section {
     text: [
       'One operator, started as in its image, against an API server in memory that plays controllers, kubelets and coordinators too. Each cluster as in examples/chaincluster.yaml: 3 storage nodes, 3 coordinators, 64 slots.',
       'Created: until all are ready. Steady: nothing happens. Changed: config.logLevel of all at once, until every pod was restarted, one at a time. Restarted: the operator, until it has looked at all.',
-      'Reconcile: out of the operator’s histogram; no reconciliation was longer than “most”. Wait: for one of its 4 workers. Memory: resident, and its peak since the start. Others: cores that other programs used.',
+      'Reconcile: out of the operator’s histogram; no reconciliation was longer than “most”. Wait: mean time until one of its 4 workers is free. Memory: resident, and its peak since the start. Others: cores that other programs used.',
     ],
     table: {
       head: ['', ...columns],
@@ -41,7 +41,7 @@ function figuresOf({ reconcile, wait, ...phase }: Phase): number[] {
   const ms = (of: number): number => (reconciles === 0 ? Number.NaN : of * 1000);
   return [
     ...[seconds, reconciles, failures, ms(reconcile.p50), ms(reconcile.p99), ms(reconcile.most)],
-    ...[ms(wait.mean), ms(wait.most), cores, resident / 1e6, peak / 1e6, othersCores],
+    ...[ms(wait.mean), cores, resident / 1e6, peak / 1e6, othersCores],
   ];
 }
 
@@ -67,6 +67,7 @@ function targetsOf(phases: readonly Phase[]): Judged[] {
   const written = calm.reduce((sum, { requests }) => sum + writesIn(requests), 0);
   const slowest = phases.reduce((a, b) => (b.reconcile.p99 > a.reconcile.p99 ? b : a));
   const slowestMs = slowest.reconcile.p99 * 1000;
+  const disturbed = slowest.othersCores > disturbedCores;
   const largest = Math.max(...phases.map(({ resident }) => resident / 1e6));
   return [
     {
@@ -78,9 +79,9 @@ function targetsOf(phases: readonly Phase[]): Judged[] {
     {
       what: 'reconcile p99 in the slowest phase',
       wanted: `≤ ${reconcileMsMax} ms`,
-      got: `${figure(slowestMs)} ms`,
       // What other programs held up says nothing of the operator.
-      holds: slowest.othersCores > disturbedCores ? null : slowestMs <= reconcileMsMax,
+      got: `${figure(slowestMs)} ms${disturbed ? ', disturbed' : ''}`,
+      holds: disturbed ? null : slowestMs <= reconcileMsMax,
     },
     {
       what: `resident memory of the operator with ${clusters} clusters`,
