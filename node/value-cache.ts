@@ -1,6 +1,6 @@
 /**
- * Records of values that were read lately, or made here, checked once, so that a hot key costs neither LevelDB nor its
- * checksum again. Two generations: what is used moves to the young one, and when that is full the old one goes.
+ * Records of values that were read lately, checked once, so that a hot key costs neither LevelDB nor its checksum
+ * again. Two generations: what is used moves to the young one, and when that is full the old one goes.
  */
 import type { Entry } from '../protocol/entry.ts';
 import type { PersistItem } from '../protocol/persist.ts';
@@ -46,10 +46,7 @@ export class ValueCache {
     this.#youngBytes = 0;
   }
 
-  /**
-   * Follows a batch that is on disk now. A head reads a key before it writes it, so what it made is worth keeping and
-   * costs nothing; of what came from elsewhere only keys that were read are kept.
-   */
+  /** Follows a batch that is on disk now: of keys that were read lately. A head reads a key before it writes it. */
   applied(items: readonly PersistItem[]): void {
     for (const item of items) {
       if (item.kind === 'erase') {
@@ -62,8 +59,7 @@ export class ValueCache {
   #apply(slot: Slot, entries: readonly Entry[]): void {
     for (const { kind, key, bytes } of entries) {
       if (kind === 'delete') this.#forget(slot, key);
-      else if (bytes.buffer.byteLength === bytes.length) this.put(slot, key, Buffer.from(bytes.buffer));
-      // A copy: the bytes lie in the buffer of the frame that brought them.
+      // A copy: the bytes lie in the buffer of the frame that brought them, or in Node's pool.
       else if (this.#has(slot, key)) this.put(slot, key, copyOf(bytes));
     }
   }
