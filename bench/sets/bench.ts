@@ -110,9 +110,19 @@ async function* measureLoads(
   for (const load of loads) {
     const { keys, valueBytes } = load.workload;
     if (filled !== `${keys} ${valueBytes}`) await generator.fill(load.workload, bench.seed);
+    if (filled === '') await warm(bench, system, generator, load);
     filled = `${keys} ${valueBytes}`;
     yield { load, sample: await measureQuietly(bench, system, generator, runOf(bench, load, round)) };
   }
+}
+
+/** Callers that warm a system up, and for how long: programs that compile while they run are slow at first. */
+const warmCallers = 128;
+const warmMs = 4000;
+
+async function warm(bench: Bench, system: System, generator: Generator, load: Load): Promise<void> {
+  const run = runOf(bench, { workload: load.workload, concurrency: warmCallers }, 0);
+  await measure(system, generator, { ...run, windowMs: warmMs });
 }
 
 export function runOf(bench: Bench, load: Load, round: number): Run {
