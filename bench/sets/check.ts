@@ -17,9 +17,9 @@ import { get, put } from '../workload/workloads.ts';
 import { type Bench, type Findings, runOf, withSystem } from './bench.ts';
 
 /**
- * Half of the least that was seen on two processors with a disk that takes 3,300 syncs a second, where the processors and
- * not the disk bound the store (1.1), and well below what such a machine gives with ten times more work (0.68): noise does
- * not reach them, a store that became twice as slow does.
+ * Half of what two processors gave with a disk that takes 3,300 syncs a second (1.1): there the processors bound the store,
+ * and not the disk, so the ratio is at its least. The second is a fifth of what the same machine gave (0.68). Noise does not
+ * reach them, a store that became twice as slow does.
  */
 const putsPerSyncMin = 0.5;
 const getsPerEchoMin = 0.12;
