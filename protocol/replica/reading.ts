@@ -108,7 +108,8 @@ export function onReadFetched(
   stored: Uint8Array | null | 'corrupt',
 ): void {
   if (r.installed !== f.installed || r.role !== 'member') {
-    if (f.proof !== 'none' || !r.complete)
+    // A slot that was left or emptied meanwhile holds less than what the read may show.
+    if (f.proof !== 'none' || !r.complete || r.commit < f.upTo)
       return ctx.reply(
         f.tag,
         failure('NOT_READY', 'the chain changed during the read; ask again', {

@@ -46,8 +46,18 @@ export function mayLose(f: FaultContext, disk: Disk): boolean {
   const state = savedState(f.world.store);
   // A save that arrives late may leave out the very store that would be needed.
   if (state === null || f.world.store.pending) return false;
+  // Nor may the one who leads leave out those that are needed, because they have not found it yet.
+  const heard = new Set(
+    f.world
+      .leader()
+      ?.view()
+      .nodes.filter((n) => n.status === 'healthy')
+      .map((n) => n.node),
+  );
   const working = new Set(
-    f.world.nodes.filter(({ host }) => host?.loop.frozen === false && !host.failed).map((n) => n.disk.id),
+    f.world.nodes
+      .filter(({ name, host }) => heard.has(name) && host?.loop.frozen === false && !host.failed)
+      .map((n) => n.disk.id),
   );
   return state.chains.every((c) => {
     const ledger = f.ledgers[c.slot];
