@@ -1,4 +1,4 @@
-/** The planted bugs from the command line: hunts them, two at a time, and prints what caught each. */
+/** The planted bugs from the command line: hunts them, several at a time, and prints what caught each. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { PlantedBug } from './bug.ts';
 import { plantedBugs } from './bugs.ts';
@@ -14,6 +14,7 @@ export interface ShowOptions {
   readonly save: boolean;
 }
 
+const runsWidth = 14;
 const knownFile = new URL('./known-seeds.json', import.meta.url);
 
 /** Seeds that caught each bug when they were last saved. A hint where to begin, never a proof. */
@@ -25,7 +26,7 @@ export async function showPlanted(options: ShowOptions): Promise<boolean> {
   const bugs = plantedBugs.filter((b) => b.name.startsWith(options.name));
   const width = Math.max(...bugs.map((b) => b.name.length));
   console.log(
-    `${'bug'.padEnd(width)}  ${'rule'.padEnd(4)}  ${'runs'.padEnd(9)}  ${'seeds'.padStart(5)}  caught by`,
+    `${'bug'.padEnd(width)}  ${'rule'.padEnd(4)}  ${'shows in'.padEnd(runsWidth)}  ${'seeds'.padStart(5)}  caught by`,
   );
   const seeds = options.seeds === 0 ? seedsMax : options.seeds;
   const caught = new Map<string, Catch>();
@@ -39,27 +40,30 @@ export async function showPlanted(options: ShowOptions): Promise<boolean> {
     }
   };
   await Promise.all(Array.from({ length: options.workers }, one));
-  const tried = [...caught.values()].map((c) => c.tried).sort((a, b) => a - b);
+  const tried = [...caught.values()].flatMap((c) => (c.seed === null ? [] : [c.tried])).sort((a, b) => a - b);
   console.log(
-    `${caught.size} of ${bugs.length} caught, median ${tried[Math.floor(tried.length / 2)] ?? '-'} seeds`,
+    `${caught.size} of ${bugs.length} caught: ${tried.length} in random runs, after ${tried[Math.floor(tried.length / 2)] ?? '-'} seeds (median), ${caught.size - tried.length} in their stories`,
   );
   return bugs.length > 0 && caught.size === bugs.length;
 }
 
 function row(b: PlantedBug, c: Catch | null, width: number, seeds: number): string {
-  const found = c === null ? `${'-'.padStart(5)}  NOT CAUGHT in ${seeds} seeds` : byWhat(c);
-  return `${b.name.padEnd(width)}  ${b.rule.padEnd(4)}  ${b.profile.padEnd(9)}  ${found}`;
+  const tried = typeof b.shows === 'string' ? `${seeds} seeds` : 'its story';
+  const found = c === null ? `${'-'.padStart(5)}  NOT CAUGHT in ${tried}` : byWhat(c);
+  return `${b.name.padEnd(width)}  ${b.rule.padEnd(4)}  ${shownIn(b).padEnd(runsWidth)}  ${found}`;
 }
 
+const shownIn = (b: PlantedBug): string => (typeof b.shows === 'string' ? b.shows : `story ${b.shows.story}`);
+
 const byWhat = (c: Catch): string =>
-  `${String(c.tried).padStart(5)}  ${c.check}: ${(c.message.split('\n')[0] ?? '').slice(0, 110)}`;
+  `${(c.seed === null ? '-' : String(c.tried)).padStart(5)}  ${c.check}: ${(c.message.split('\n')[0] ?? '').slice(0, 110)}`;
 
 function saveSeeds(caught: ReadonlyMap<string, Catch>): void {
   const known = { ...knownSeeds() };
-  for (const [name, c] of caught) known[name] = c.seed;
+  for (const [name, c] of caught) if (c.seed !== null) known[name] = c.seed;
   const kept = plantedBugs.flatMap((b) => {
     const seed = known[b.name];
-    return seed === undefined ? [] : [[b.name, seed] as const];
+    return seed === undefined || typeof b.shows !== 'string' ? [] : [[b.name, seed] as const];
   });
   writeFileSync(knownFile, `${JSON.stringify(Object.fromEntries(kept), null, 2)}\n`);
 }

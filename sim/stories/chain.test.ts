@@ -1,7 +1,7 @@
 /** Stories of the chain itself: handshakes, marks, commits (R1 to R5, R32). The traces are those of docs/redteam.md. */
 import { describe, expect, test } from 'vitest';
 import { makeEntry, readEntry } from '../../protocol/entry.ts';
-import { fromTail } from '../../protocol/messages.ts';
+import { fromTail, type PeerMessage } from '../../protocol/messages.ts';
 import { NodeContext } from '../../protocol/node/context.ts';
 import { collect, persisted } from '../../protocol/replica/batch.ts';
 import { drop, take } from '../../protocol/replica/chain.ts';
@@ -296,6 +296,52 @@ describe('R5: nothing survives a change of version by its sequence', () => {
     stage.run();
     expect(stage.reply(y)).toMatchObject({ kind: 'written', position: position(2, 1) });
     expect(stage.reply(x)).toMatchObject({ kind: 'failed', code: 'AMBIGUOUS' });
+  });
+});
+
+describe('P18: messages of another version are not taken, nor those of whoever is named alike', () => {
+  /** [h, m, t] and what h and t said to m while version 1 began and one entry went down. */
+  function heardOfBoth(): { stage: Stage; said: { from: string; message: PeerMessage }[] } {
+    const stage = new Stage(['h', 'm', 't']);
+    const said: { from: string; message: PeerMessage }[] = [];
+    const listen = (): void => {
+      for (;;) {
+        stage.run();
+        const from = ['h', 't'].find((n) => stage.waiting(`${n}>m`).length > 0);
+        if (from === undefined) return;
+        said.push({ from, message: stage.waiting(`${from}>m`)[0] as PeerMessage });
+        stage.deliver(`${from}>m`);
+      }
+    };
+    stage.hold('h>m', 't>m');
+    stage.order(1, ['h', 'm', 't']);
+    listen();
+    stage.ask('h', put('1'));
+    listen();
+    stage.release('h>m', 't>m');
+    stage.run();
+    expect(said.map((x) => x.message.kind)).toEqual(
+      expect.arrayContaining(['offer', 'append', 'ready', 'agree']),
+    );
+    return { stage, said };
+  }
+  const seen = (stage: Stage) => {
+    const { log, disk, commit, before, up, down, insync } = stage.replica('m');
+    return structuredClone({ end: log.end, disk, commit, before, up, down, insync });
+  };
+
+  test('copies of what was said under the version before change nothing and are not answered', () => {
+    const { stage, said } = heardOfBoth();
+    stage.order(2, ['h', 'm', 't']);
+    stage.run();
+    stage.hold('m>h', 'm>t');
+    const before = seen(stage);
+    for (const { from, message } of said) {
+      stage.inject(from, 'm', message);
+      expect(stage.waiting('m>h'), message.kind).toEqual([]);
+      expect(stage.waiting('m>t'), message.kind).toEqual([]);
+      expect(seen(stage), message.kind).toEqual(before);
+    }
   });
 });
 

@@ -50,6 +50,73 @@ describe('R6: leaving an incarnation out is two steps', () => {
   });
 });
 
+test('P7: a heartbeat that comes late says nothing', () => {
+  const desk = leaderOf('ax');
+  const early = desk.nextBeat();
+  desk.beat('l', 'x', { version: 1, state: 'serving' });
+  desk.beat('l', 'x', { number: early, leaving: true });
+  expect(desk.core('l').state.heard.get(nodeName('x'))?.leaving).toBe(false);
+  expect(names(desk)).toEqual(['a', 'x']);
+});
+
+describe('6: only what was saved is published', () => {
+  test('a version that is being saved is given to nobody, and nobody is told that it was taken in', () => {
+    const desk = leaderOf('ax');
+    desk.beat('l', 'x', { leaving: true });
+    desk.beat('l', 'a', { version: 1 });
+    desk.hold('l');
+    // x acknowledged: the version that leaves it out may be handed out as soon as that is on record.
+    desk.beat('l', 'x', { leaving: true, version: 2, state: 'stale' });
+    expect(desk.waiting('l')).toBe(1);
+    desk.advance(300, ['l'], () => desk.beat('l', 'a'));
+    expect(desk.given('l', 'a')).toBeLessThan(2);
+    desk.release('l');
+    desk.beat('l', 'a');
+    expect(desk.given('l', 'a')).toBe(2);
+  });
+});
+
+describe('P31: a node that comes back with an empty store', () => {
+  test('is no member any more, and the others carry on', () => {
+    const desk = leaderOf('ax');
+    desk.register('l', 'x', { store: storeId('store-blank'), clusterId: '', lockProof: true });
+    const now = desk.core('l').state.saved?.nodes.find((n) => n.node === 'x')?.incarnation;
+    if (now === undefined) throw new Error('x was not registered');
+    desk.advance(100, ['l'], () => {
+      desk.beat('l', 'a');
+      desk.beat('l', 'x', { as: now, state: 'stale', version: 0 });
+    });
+    expect(names(desk)).toEqual(['a']);
+  });
+});
+
+test('R19: who is left out keeps its data while the chain is not whole without it', () => {
+  const drops = (desk: Desk): boolean[] =>
+    desk
+      .takeSent('l', 'x', 'set')
+      .flatMap((m) => m.assignments)
+      .map((a) => a.drop);
+  const short = leaderOf('ax');
+  short.beat('l', 'x', { leaving: true });
+  short.advance(1500, ['l'], () => {
+    short.beat('l', 'a', { version: short.chain.version });
+    short.beat('l', 'x', { leaving: true, version: 2, state: 'stale' });
+  });
+  expect(names(short)).toEqual(['a']);
+  const told = drops(short);
+  expect(told.length).toBeGreaterThan(0);
+  expect(told).not.toContain(true);
+  // The same with as many members as are wanted.
+  const whole = new Desk(stateOf('abx', { version: chainVersion(2), members: [member('a'), member('b')] }));
+  whole.add('l', { replicationFactor: 2 });
+  whole.lead('l');
+  whole.advance(1500, ['l'], () => {
+    for (const n of 'ab') whole.beat('l', n, { version: 2 });
+    whole.beat('l', 'x', { version: 1, state: 'stale' });
+  });
+  expect(drops(whole)).toContain(true);
+});
+
 test('R7: a joiner that was just taken in does not carry a chain on alone', () => {
   const desk = new Desk(
     stateOf('ad', {

@@ -39,6 +39,8 @@ export interface Says {
   readonly insync?: Incarnation;
   readonly unreachable?: readonly string[];
   readonly leaving?: boolean;
+  /** Its number, when it is not the next one: an older one comes late. */
+  readonly number?: number;
   /** The incarnation that speaks, when it is not the one of `who`. */
   readonly as?: Incarnation;
 }
@@ -147,6 +149,12 @@ export class Desk {
 
   /* Nodes. */
 
+  /** A number for a heartbeat that is not sent yet. */
+  nextBeat(): number {
+    this.#beat++;
+    return this.#beat;
+  }
+
   /** A heartbeat of `node` reaches the coordinator, which it holds for the leader that it is. */
   beat(name: string, node: string, says: Says = {}): void {
     const s = this.core(name).state;
@@ -159,15 +167,15 @@ export class Desk {
       commit: origin,
       why: '',
     };
-    this.#beat++;
+    const beat = says.number ?? this.nextBeat();
     const message: Heartbeat = {
       kind: 'heartbeat',
       incarnation: says.as ?? who(node),
-      beat: this.#beat,
+      beat,
       epoch: s.saved?.epoch ?? epoch(1),
       revision: revision(0),
       reports: [report],
-      report: this.#beat,
+      report: beat,
       unreachable: (says.unreachable ?? []).map((n) => ({ node: nodeName(n), forMs: 5000 })),
       leaving: says.leaving ?? false,
       failed: '',

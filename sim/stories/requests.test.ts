@@ -165,6 +165,56 @@ describe('R16: bounded(ms) is counted from the question to the tail, under a lea
     stage.pass(300);
     expect(stage.reply(late)).toBe(undefined);
   });
+
+  test('an answer that took its time is as old as its question', () => {
+    const stage = chainOf('a', 'b', 'c');
+    stage.ask('a', put('1'));
+    stage.pass(200);
+    stage.hold('c>b');
+    const first = stage.ask('b', bounded(50));
+    stage.pass(100);
+    stage.deliver('c>b');
+    stage.run();
+    expect(stage.replica('b').tailAskedAt).toBeLessThanOrEqual(stage.mono - 100);
+    // The second one asks again.
+    const second = stage.ask('b', bounded(50));
+    stage.run();
+    expect(stage.reply(first)).toMatchObject({ kind: 'read' });
+    expect(stage.reply(second)).toBe(undefined);
+  });
+});
+
+describe('P20: a strong read looks at its version and its lease again when it has its value', () => {
+  /** m reads a value that is on its disk only, under its lease, and its disk takes its time. */
+  function reading(): { stage: Stage; tag: number } {
+    const stage = chainOf('h', 'm', 't');
+    stage.ask('h', put('1'));
+    stage.pass(200);
+    expect(stage.replica('m').log.newest.size).toBe(0);
+    stage.stallValues('m');
+    const tag = stage.ask('m', get('k'));
+    stage.run();
+    expect(stage.reply(tag)).toBe(undefined);
+    return { stage, tag };
+  }
+
+  test('a slot that was emptied meanwhile shows nothing', () => {
+    const { stage, tag } = reading();
+    stage.order(2, ['h', 't'], { drop: true });
+    stage.run();
+    expect(stage.replica('m').commit).toBe(0);
+    stage.answerValues('m');
+    expect(stage.reply(tag)).toMatchObject({ kind: 'failed', code: 'NOT_READY' });
+  });
+
+  test('a lease that ended meanwhile proves nothing: all members are asked', () => {
+    const { stage, tag } = reading();
+    stage.isolate('m');
+    stage.expire('m');
+    stage.answerValues('m');
+    stage.run();
+    expect(stage.reply(tag)).toBe(undefined);
+  });
 });
 
 describe('R17: a refused retry is logged, so that the first attempt can do nothing any more', () => {

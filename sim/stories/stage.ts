@@ -63,6 +63,8 @@ export class Stage {
   readonly #heldWires = new Set<string>();
   readonly #heldDisks = new Set<string>();
   readonly #slowLogs = new Set<string>();
+  /** What nodes read of single keys, at nodes whose store lets them wait: the answers as the store held them then. */
+  readonly #slowValues = new Map<string, (() => void)[]>();
   readonly #replies = new Map<number, Reply[]>();
   #tag = 0;
   #incarnations = 0;
@@ -192,6 +194,18 @@ export class Stage {
   /** Reads of the log of `name` do not come back. */
   stallLogReads(name: string): void {
     this.#slowLogs.add(name);
+  }
+
+  /** Reads of single values at `name` do not come back until `answerValues`. */
+  stallValues(name: string): void {
+    this.#slowValues.set(name, []);
+  }
+
+  /** The values that `name` read come, as its store held them when they were asked for. */
+  answerValues(name: string): void {
+    const late = this.#slowValues.get(name) ?? [];
+    this.#slowValues.delete(name);
+    for (const answer of late) answer();
   }
 
   /** Messages on their way, in order. */
@@ -404,8 +418,12 @@ export class Stage {
   #answerReads(a: Actor, e: Effects): boolean {
     const now = this.#now(a);
     const held = a.disk.slot(slot(0));
-    for (const f of e.fetches)
-      a.core.handle({ kind: 'fetched', id: f.id, entry: held.values.get(f.key)?.bytes ?? null }, now);
+    const slow = this.#slowValues.get(a.name);
+    for (const f of e.fetches) {
+      const event = { kind: 'fetched', id: f.id, entry: held.values.get(f.key)?.bytes ?? null } as const;
+      if (slow === undefined) a.core.handle(event, now);
+      else slow.push(() => this.#handle(a, event));
+    }
     for (const r of e.logReads)
       if (!this.#slowLogs.has(a.name))
         a.core.handle({ kind: 'logRead', id: r.id, entries: held.log.filter((x) => x.seq >= r.from) }, now);

@@ -1,5 +1,5 @@
 /** Planted bugs of replication, versions and handshakes (sections 2 and 4). */
-import { bug, edit, type PlantedBug } from '../bug.ts';
+import { bug, edit, inStory, type PlantedBug } from '../bug.ts';
 
 const chain = 'replica/chain.ts';
 const install = 'replica/install.ts';
@@ -38,7 +38,7 @@ export const chainBugs: readonly PlantedBug[] = [
     'R5',
     "the predecessor's durable mark outlives its version",
     [edit(install, 'r.before = null;', '')],
-    'restarts',
+    inStory('R5'),
   ),
   bug('new-tail-commits-its-log', 'R2', 'a new tail commits its whole durable log', [
     edit(
@@ -63,7 +63,7 @@ export const chainBugs: readonly PlantedBug[] = [
         'r.answerFrom = m.commit.seq;',
       ),
     ],
-    'hotRestarts',
+    inStory('R2'),
   ),
   bug(
     'tail-answers-at-once',
@@ -73,7 +73,7 @@ export const chainBugs: readonly PlantedBug[] = [
       edit(chain, '|| !r.complete || r.disk < r.answerFrom) return;', '|| !r.complete) return;'),
       edit(chain, 'if (r.answering || r.commit < r.answerFrom) return;', 'if (r.answering) return;'),
     ],
-    'hotRestarts',
+    inStory('R2'),
   ),
   bug(
     'handshakes-in-any-order',
@@ -103,14 +103,14 @@ export const chainBugs: readonly PlantedBug[] = [
     'R3',
     'a started process acts under a version that names the process before it',
     [ownByName, senderByName],
-    'restarts',
+    inStory('R3'),
   ),
   bug(
     'restart-takes-part',
     'R3',
     'a process finds itself in a version by its name alone',
     [ownByName],
-    'restarts',
+    inStory('R3'),
   ),
   bug('resend-skipped', 'P10', 'after a member in the middle went, the next one is not sent what it lacks', [
     edit(chain.replace('chain.ts', 'handshake.ts'), 'd.sent = m.common.seq;', 'd.sent = r.log.end.seq;'),
@@ -135,14 +135,14 @@ export const chainBugs: readonly PlantedBug[] = [
       edit(handshake, 'if (bound && comparePositions(r.promised, m.end) > 0) return', 'if (false) return'),
       edit(handshake, '(comparePositions(m.promised, r.log.end) > 0 || ', '(false || '),
     ],
-    'rollbacks',
+    inStory('R15'),
   ),
   bug(
     'power-cut-believed',
     '2.7',
     'a replica believes its log after a power cut that may have taken the end of it',
     [edit(replica, 'if (b.syncedEnd !== undefined)', 'if (false)')],
-    'forgetful',
+    inStory('R22'),
   ),
   bug(
     'order-by-length',
@@ -155,7 +155,7 @@ export const chainBugs: readonly PlantedBug[] = [
         'a.seq !== b.seq ? a.seq - b.seq : a.version - b.version;',
       ),
     ],
-    'rollbacks',
+    inStory('R22'),
   ),
   bug('trim-above-commit', 'R41', 'the log is trimmed above what is committed and applied', [
     edit(
@@ -169,7 +169,7 @@ export const chainBugs: readonly PlantedBug[] = [
     'P18',
     'messages of an older version, and of whoever is named alike, are taken',
     [edit(replica, 'm.version !== r.assignment.version', 'm.version > r.assignment.version'), senderByName],
-    'changes',
+    inStory('P18'),
   ),
   bug('absence-is-an-order', 'R19', 'a slot that is missing in a set of assignments is deleted', [
     edit(
@@ -201,7 +201,7 @@ export const chainBugs: readonly PlantedBug[] = [
         'return isTail(r) ? d.heard : r.commit;',
       ),
     ],
-    'farBehind',
+    inStory('P28'),
   ),
   bug('tail-tells-its-disk', '2.5', 'the tail tells the head what it has on disk, committed or not', [
     edit(chain, 'tellHead(r, ctx, commit))', 'tellHead(r, ctx, positionAt(r.log, r.disk)))'),

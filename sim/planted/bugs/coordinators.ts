@@ -1,5 +1,5 @@
 /** Planted bugs of coordinators: leadership, leases, versions (sections 3, 4 and 6). */
-import { bug, edit, type PlantedBug } from '../bug.ts';
+import { bug, edit, inStory, type PlantedBug } from '../bug.ts';
 
 const chains = 'coordinator/chains.ts';
 const nodes = 'coordinator/nodes.ts';
@@ -70,23 +70,33 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         '  if (rest.length === 0) return false;',
       ),
     ],
-    'changes',
+    inStory('R7'),
   ),
-  bug('blank-store-is-member', 'P31', 'a node that comes back with an empty store is still a member', [
-    edit(
-      chains,
-      'if (n === undefined || n.incarnation === m.incarnation || n.store !== m.store) return m;',
-      'if (n === undefined || n.incarnation === m.incarnation) return m;',
-    ),
-    edit(
-      chains,
-      'return { ...m, incarnation: n.incarnation, address',
-      'return { ...m, store: n.store, incarnation: n.incarnation, address',
-    ),
-  ]),
-  bug('old-heartbeat-taken', 'P7', 'a late heartbeat overwrites what a younger one reported', [
-    edit(nodes, 'if (h.gone || m.beat <= h.beat) return;', 'if (h.gone) return;'),
-  ]),
+  bug(
+    'blank-store-is-member',
+    'P31',
+    'a node that comes back with an empty store is still a member',
+    [
+      edit(
+        chains,
+        'if (n === undefined || n.incarnation === m.incarnation || n.store !== m.store) return m;',
+        'if (n === undefined || n.incarnation === m.incarnation) return m;',
+      ),
+      edit(
+        chains,
+        'return { ...m, incarnation: n.incarnation, address',
+        'return { ...m, store: n.store, incarnation: n.incarnation, address',
+      ),
+    ],
+    inStory('P31'),
+  ),
+  bug(
+    'old-heartbeat-taken',
+    'P7',
+    'a late heartbeat overwrites what a younger one reported',
+    [edit(nodes, 'if (h.gone || m.beat <= h.beat) return;', 'if (h.gone) return;')],
+    inStory('P7'),
+  ),
   bug(
     'published-before-saved',
     '6',
@@ -98,7 +108,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         'const saved = s.work;\n  if (saved === null || !leads(s) || h.gone) return;',
       ),
     ],
-    'unknown',
+    inStory('published'),
   ),
   bug(
     'unknown-save-believed',
@@ -111,7 +121,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         'confirm(s, state, s.stateTag as string);',
       ),
     ],
-    'successions',
+    inStory('R31'),
   ),
   bug(
     'leader-before-fence',
@@ -126,7 +136,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
           .replace('});', "}, { kind: 'written', tag: o.tag as string });"),
       ),
     ],
-    'successions',
+    inStory('R11'),
   ),
   bug(
     'grants-after-own-lease',
@@ -140,7 +150,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
       ),
       edit(election, "if (s.leading.at !== 'follower' && s.now.mono >= s.leaderUntil)", 'if (false)'),
     ],
-    'twoLeaders',
+    inStory('R12'),
   ),
   bug(
     'takeover-wait-skipped',
@@ -153,21 +163,21 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         '0;',
       ),
     ],
-    'leaders',
+    inStory('R13'),
   ),
   bug(
     'takeover-wait-as-wished',
     'R14',
     'a new leader waits for the lease that is wished now, not for the longest that was allowed',
     [edit(nodes, 's.saved?.leaseMsMax ?? s.desired.timings.readLeaseMs', 's.desired.timings.readLeaseMs')],
-    'retunes',
+    inStory('R14'),
   ),
   bug(
     'lease-lowered-at-once',
     'R14',
     'the allowed lease is lowered while longer ones are out',
     [edit('coordinator/coordinator.ts', 'if (s.now.mono >= s.lowerAt)', '')],
-    'retunes',
+    inStory('R14'),
   ),
   bug(
     'lease-margin-reversed',
@@ -185,13 +195,19 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         'leaseGrantedMs = (leaseMs: number, rate: number): number => leaseMs * (1 - rate)',
       ),
     ],
-    'longCuts',
+    inStory('R6'),
   ),
-  bug('data-dropped-early', 'R19', 'who is left out may delete its data while the chain is not whole', [
-    edit(
-      nodes,
-      'c.handedOut && c.members.length >= length && c.members.every((m) => m.whole) && c.joiner === null;',
-      'true;',
-    ),
-  ]),
+  bug(
+    'data-dropped-early',
+    'R19',
+    'who is left out may delete its data while the chain is not whole',
+    [
+      edit(
+        nodes,
+        'c.handedOut && c.members.length >= length && c.members.every((m) => m.whole) && c.joiner === null;',
+        'true;',
+      ),
+    ],
+    inStory('R19'),
+  ),
 ];

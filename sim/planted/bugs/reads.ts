@@ -1,5 +1,5 @@
 /** Planted bugs of reads, leases and barriers (section 3). */
-import { bug, edit, type PlantedBug } from '../bug.ts';
+import { bug, edit, inStory, type PlantedBug } from '../bug.ts';
 
 const reading = 'replica/reading.ts';
 const context = 'node/context.ts';
@@ -23,7 +23,7 @@ export const readBugs: readonly PlantedBug[] = [
     'P20',
     'a clean read looks at version and lease before the fetch only',
     [secondVersionLook, secondLeaseLook],
-    'stalledReads',
+    inStory('P20'),
   ),
   bug(
     'lease-never-ends',
@@ -147,6 +147,7 @@ export const readBugs: readonly PlantedBug[] = [
         "if (!ctx.leaseCovers(r)) return askAll(r, ctx, { kind: 'read', tag, request: q, until });\n  const",
         "if (!ctx.leaseCovers(r) && !isTail(r)) return askTail(r, ctx, { kind: 'read', tag, request: q, until });\n  const",
       ),
+      secondLeaseLook,
     ],
     'cutOff',
   ),
@@ -155,7 +156,7 @@ export const readBugs: readonly PlantedBug[] = [
     'R16',
     'a bounded read counts from the answer of the tail, not from the question',
     [edit(reading, 'r.tailAskedAt = askedAt;', 'r.tailAskedAt = ctx.mono;')],
-    'slowAnswers',
+    inStory('R16'),
   ),
   bug(
     'bounded-by-any-word',
