@@ -62,13 +62,6 @@ export const profiles = {
     faults: ['crash', 'bounce', 'reset', 'freeze', 'cut', 'twin', 'leave'],
     disk: slowDisks,
   },
-  /** The same under a single key that is read much. */
-  hotRestarts: {
-    ...oneChain,
-    workload: hotKey,
-    faults: ['crash', 'bounce', 'uncoordinated', 'slowpath', 'reset'],
-    disk: slowDisks,
-  },
   /** Chains change while everybody lives: leavings, drains, cuts. */
   changes: {
     ...oneChain,
@@ -94,15 +87,6 @@ export const profiles = {
     workload: refused,
     faults: ['cut', 'uncoordinated'],
     faultForMs: [1000, 4000],
-    timings: quick,
-  },
-  /** Reads of the store take long while others go on without the reader. */
-  stalledReads: {
-    ...oneChain,
-    ...patient,
-    workload: { ...mixed, reads: 0.6, conditions: 0, adds: 0 },
-    faults: ['diskstall', 'cut', 'uncoordinated', 'freeze'],
-    faultForMs: [300, 2000],
     timings: quick,
   },
   /** Processes sleep, and their monotonic clocks with them. */
@@ -161,37 +145,6 @@ export const profiles = {
     timings: { ...defaultTimings, beaconMs: 400 },
     network: { delayMs: 2, spreadMs: 10, noticeMs: 600, late: 0, lateMs: 50, repeat: 0 },
   },
-  /** Leaders change while leases are out. */
-  leaders: {
-    ...oneChain,
-    ...patient,
-    workload: hotKey,
-    faults: ['resign', 'coordcrash', 'uncoordinated', 'uncoordinated'],
-    coordinators: 3,
-    faultEveryMs: 200,
-    faultForMs: [500, 4000],
-    timings: longLeases,
-  },
-  /** A leader that can't renew goes on for some nodes, and another one leads the others. */
-  twoLeaders: {
-    ...oneChain,
-    ...patient,
-    workload: hotKey,
-    faults: ['outage', 'outage', 'bounce', 'uncoordinated', 'reset'],
-    coordinators: 2,
-    faultEveryMs: 200,
-    faultForMs: [1500, 6000],
-    timings: quick,
-  },
-  /** One leader after the other, and processes that register with each. */
-  successions: {
-    ...oneChain,
-    ...patient,
-    workload: hotKey,
-    faults: ['resign', 'coordcrash', 'coordfreeze', 'bounce', 'crash', 'unknown'],
-    coordinators: 3,
-    timings: quick,
-  },
   /** Cuts from the coordinators that outlast every lease. */
   longCuts: {
     ...oneChain,
@@ -210,24 +163,6 @@ export const profiles = {
     faults: ['twin', 'twin', 'cut'],
     faultForMs: long,
     timings: { ...defaultTimings, heartbeatMs: 500, readLeaseMs: 3000 },
-  },
-  /** The wanted length of read leases changes, and so do leaders. */
-  retunes: {
-    ...oneChain,
-    ...patient,
-    workload: hotKey,
-    faults: ['retune', 'resign', 'uncoordinated', 'uncoordinated'],
-    coordinators: 3,
-    faultEveryMs: 200,
-    faultForMs: [500, 5000],
-    timings: longLeases,
-  },
-  /** Calls to the state store end without a known outcome, and so do leaderships. */
-  unknown: {
-    ...oneChain,
-    workload: mixed,
-    faults: ['unknown', 'outage', 'coordcrash', 'bounce', 'leave', 'drain'],
-    coordinators: 3,
   },
   /** Many conditions, retries and late copies of requests. */
   retries: {
@@ -272,25 +207,8 @@ export const profiles = {
     faults: ['blank', 'leave', 'drain', 'crash', 'slowpath'],
     trimEveryMs: 300,
   },
-  /** Volumes that forget: restored ones, and power cuts before a flush. */
-  forgetful: {
-    ...oneChain,
-    ...patient,
-    workload: mixed,
-    faults: ['power', 'lag'],
-    disk: { durability: 'os', writeMs: 1, spreadMs: 3 },
-  },
   /** Volumes are brought back to what they held a while ago. */
   rollbacks: { ...oneChain, ...patient, workload: mixed, faults: ['rollback', 'lag'] },
-  /** The same under retention that never waits, with many writes. */
-  farBehind: {
-    ...oneChain,
-    workload: { ...mixed, reads: 0.1 },
-    operations: 500,
-    faults: ['rollback', 'lag'],
-    trimEveryMs: 60,
-    timings: quick,
-  },
   /** Session reads between refused conditions, while members come back with older marks. */
   weakRefused: {
     ...oneChain,

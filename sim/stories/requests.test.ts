@@ -184,28 +184,31 @@ describe('R16: bounded(ms) is counted from the question to the tail, under a lea
   });
 });
 
-describe('P20: a strong read looks at its version and its lease again when it has its value', () => {
+describe('P20: a read looks again at what it read from when it has its value', () => {
   /** m reads a value that is on its disk only, under its lease, and its disk takes its time. */
-  function reading(): { stage: Stage; tag: number } {
+  function reading(level: 'strong' | 'eventual' = 'strong'): { stage: Stage; tag: number } {
     const stage = chainOf('h', 'm', 't');
     stage.ask('h', put('1'));
     stage.pass(200);
     expect(stage.replica('m').log.newest.size).toBe(0);
     stage.stallValues('m');
-    const tag = stage.ask('m', get('k'));
+    const tag = stage.ask('m', get('k', { level }));
     stage.run();
     expect(stage.reply(tag)).toBe(undefined);
     return { stage, tag };
   }
 
-  test('a slot that was emptied meanwhile shows nothing', () => {
-    const { stage, tag } = reading();
-    stage.order(2, ['h', 't'], { drop: true });
-    stage.run();
-    expect(stage.replica('m').commit).toBe(0);
-    stage.answerValues('m');
-    expect(stage.reply(tag)).toMatchObject({ kind: 'failed', code: 'NOT_READY' });
-  });
+  test.each(['strong', 'eventual'] as const)(
+    'a slot that was emptied meanwhile shows nothing: %s',
+    (level) => {
+      const { stage, tag } = reading(level);
+      stage.order(2, ['h', 't'], { drop: true });
+      stage.run();
+      expect(stage.replica('m').commit).toBe(0);
+      stage.answerValues('m');
+      expect(stage.reply(tag)).toMatchObject({ kind: 'failed', code: 'NOT_READY' });
+    },
+  );
 
   test('a lease that ended meanwhile proves nothing: all members are asked', () => {
     const { stage, tag } = reading();

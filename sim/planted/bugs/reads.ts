@@ -76,9 +76,13 @@ export const readBugs: readonly PlantedBug[] = [
     [edit('node/node.ts', 'for (const r of s.replicas.values()) forgetAges(r);', '')],
     'asleepBounded',
   ),
-  bug('emptied-slot-read', '3', 'a weak read shows a slot that was emptied while the store was read', [
-    edit(reading, ' || r.commit < f.upTo)', ')'),
-  ]),
+  bug(
+    'emptied-slot-read',
+    '3',
+    'a weak read shows a slot that was emptied while the store was read',
+    [edit(reading, ' || r.commit < f.upTo)', ')')],
+    inStory('P20'),
+  ),
   bug(
     'query-joined-under-way',
     'P22',
