@@ -34,6 +34,7 @@ export interface ImportFigures {
 
 const template = 'city/{country}/{name}/{#}';
 const concurrency = 128;
+const backMsMax = 60_000;
 
 /** @throws Error that says what was not as told */
 export async function tellImportStory(lab: Lab, story: ImportStory): Promise<ImportFigures> {
@@ -49,6 +50,7 @@ export async function tellImportStory(lab: Lab, story: ImportStory): Promise<Imp
     `${written} of ${records} records were written, ${failed} failed`,
   );
   tell(`imported ${written} records, ${opsPerSecond}/s`);
+  await backAgain(lab, victim);
   await lab.full();
   await mustHaveCaughtUpByLog(lab, victim);
   const client = await connect({ endpoints: lab.endpoints, timeoutMs: 30_000 });
@@ -116,10 +118,22 @@ async function progressTo(state: string, least: number, importing: Promise<unkno
   }
 }
 
+/** Until then the leader may still show the chains as they were before the kill. */
+async function backAgain(lab: Lab, victim: string): Promise<void> {
+  const port = lab.child(victim).plan.ports.admin;
+  const until = performance.now() + backMsMax;
+  for (;;) {
+    const starts = (await lab.events(victim)).filter(({ event }) => event === 'node.started').length;
+    const ready = starts > 1 && (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok;
+    if (ready) return;
+    if (performance.now() > until)
+      throw new Error(`${victim} is not ready ${backMsMax / 1000} s after it was killed`);
+    await sleep(50);
+  }
+}
+
 async function mustHaveCaughtUpByLog(lab: Lab, victim: string): Promise<void> {
   const events = await lab.events(victim);
-  const starts = events.filter(({ event }) => event === 'node.started').length;
-  must(starts === 2, `${victim} was started ${starts} times, not twice`);
   const copies = events.filter(({ event }) => event === 'join.snapshot').length;
   must(copies === 0, `${victim} took ${copies} copies instead of the missing entries`);
 }
