@@ -1,5 +1,5 @@
 /** The benchmark: `npm run bench -- [SET] [options]`. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -130,9 +130,10 @@ function finish(
   mkdirSync(values.out, { recursive: true });
   writeReport(join(values.out, 'report.json'), report);
   writeHtml(join(values.out, 'report.html'), report);
-  console.log(
-    `\nWritten: ${['report.json', 'report.html'].map((f) => relative('', join(values.out, f))).join(', ')}`,
-  );
+  const pictures = report.sections.flatMap((section) => section.pictures ?? []);
+  for (const { file, svg } of pictures) writeFileSync(join(values.out, file), svg);
+  const written = ['report.json', 'report.html', ...pictures.map(({ file }) => file)];
+  console.log(`\nWritten: ${written.map((f) => relative('', join(values.out, f))).join(', ')}`);
   for (const regression of comparison?.regressions ?? []) console.error(`slower: ${regression}`);
   const failed = (comparison?.regressions.length ?? 0) > 0 || (findings.failed ?? false);
   return failed ? 1 : 0;

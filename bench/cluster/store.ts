@@ -31,6 +31,8 @@ export interface StoreNode {
   readonly name: string;
   readonly child: Child;
   readonly address: string;
+  /** Its data folder. */
+  readonly data: string;
   /** What the node says of itself. */
   state(): Promise<unknown>;
 }
@@ -118,7 +120,7 @@ function startNode(options: StoreOptions, name: string, port: number, config: st
     ],
     folder: options.folder,
   });
-  return { name, child, address: `127.0.0.1:${port}`, state: () => getState(port + portsAbove) };
+  return { name, child, data, address: `127.0.0.1:${port}`, state: () => getState(port + portsAbove) };
 }
 
 function writeConfig(options: StoreOptions, control: number): string {

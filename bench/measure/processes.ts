@@ -5,8 +5,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 const ticksPerSecond = 100;
 
 /** CPU seconds that a process has used, its threads included; NaN when it is gone. */
-export function cpuSecondsOf(pid: number): number {
-  const fields = statOf(pid);
+export const cpuSecondsOf = (pid: number): number => secondsOf(statOf(String(pid)));
+
+/** CPU seconds that the first thread of a process has used: the one that runs JavaScript. */
+export const mainThreadSecondsOf = (pid: number): number => secondsOf(statOf(`${pid}/task/${pid}`));
+
+function secondsOf(fields: string[] | null): number {
   return fields === null ? Number.NaN : (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
@@ -29,7 +33,7 @@ function memoryOf(pid: number, field: string): number {
 export function treeOf(pid: number): number[] {
   const children = new Map<number, number[]>();
   for (const name of processNames()) {
-    const parent = Number(statOf(Number(name))?.[1]);
+    const parent = Number(statOf(name)?.[1]);
     const siblings = children.get(parent);
     if (siblings === undefined) children.set(parent, [Number(name)]);
     else siblings.push(Number(name));
@@ -64,9 +68,9 @@ export class Disturbance {
 
 const ownCpu = (): number => treeOf(process.pid).reduce((sum, pid) => sum + (cpuSecondsOf(pid) || 0), 0);
 
-/** The fields of /proc/PID/stat after the name, which may hold spaces. */
-function statOf(pid: number): string[] | null {
-  const text = read(`/proc/${pid}/stat`);
+/** The fields of a stat file below /proc after the name, which may hold spaces. */
+function statOf(of: string): string[] | null {
+  const text = read(`/proc/${of}/stat`);
   return text === '' ? null : text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 

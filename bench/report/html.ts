@@ -44,7 +44,8 @@ function renderSection(section: Section): string {
   const text = section.text.map((line) => `<p>${escapeHtml(line)}</p>`).join('');
   const table = section.table === null ? '' : renderTable(section.table);
   const charts = section.charts.map(renderChart).join('');
-  return `<h2>${escapeHtml(section.title)}</h2>${text}${table}<div class="charts">${charts}</div>`;
+  const pictures = (section.pictures ?? []).map(({ svg }) => `<figure>${svg}</figure>`).join('');
+  return `<h2>${escapeHtml(section.title)}</h2>${text}${table}<div class="charts">${charts}</div>${pictures}`;
 }
 
 function renderTable({ head, rows }: Table): string {

@@ -22,6 +22,13 @@ export interface Section {
   readonly text: readonly string[];
   readonly table: Table | null;
   readonly charts: readonly Chart[];
+  readonly pictures?: readonly Picture[];
+}
+
+/** A picture that stands in the report and beside it, as a file of its own. */
+export interface Picture {
+  readonly file: string;
+  readonly svg: string;
 }
 
 export interface Table {

@@ -120,7 +120,7 @@ async function* measureLoads(
 const warmCallers = 128;
 const warmMs = 4000;
 
-async function warm(bench: Bench, system: System, generator: Generator, load: Load): Promise<void> {
+export async function warm(bench: Bench, system: System, generator: Generator, load: Load): Promise<void> {
   const run = runOf(bench, { workload: load.workload, concurrency: warmCallers }, 0);
   await measure(system, generator, { ...run, windowMs: warmMs });
 }

@@ -10,6 +10,7 @@ import { limits } from './limits.ts';
 import { operator } from './operator.ts';
 import { against, full, quick, ycsbSet } from './own.ts';
 import { papers } from './papers.ts';
+import { profile } from './profile.ts';
 import { scale } from './scale.ts';
 
 /** Seconds. */
@@ -83,6 +84,12 @@ export const sets: Readonly<Record<string, MeasuringSet>> = {
     argument: '',
     defaults: { runs: 3, seconds: 3, warmup: 1 },
     run: beside,
+  },
+  profile: {
+    what: 'where the nodes spend their time: by area, with flame graphs',
+    argument: '',
+    defaults: { runs: 1, seconds: 8, warmup: 1 },
+    run: profile,
   },
   check: {
     what: 'fails when this store is slow for the machine it runs on; under a minute',

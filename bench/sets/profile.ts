@@ -1,0 +1,129 @@
+/** Where the nodes' main threads spend their time, by a CPU profile: a table by area and a flame graph for each load. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startStore } from '../cluster/store.ts';
+import { openGenerator } from '../load/generator.ts';
+import type { Run } from '../load/run.ts';
+import { addProfiles, emptyFrame, type Frame, monotonicUs, selfBy } from '../measure/cpu-profile.ts';
+import { measure } from '../measure/measure.ts';
+import { mainThreadSecondsOf } from '../measure/processes.ts';
+import { renderFlame } from '../report/flame.ts';
+import { figure } from '../report/format.ts';
+import type { Picture } from '../report/report.ts';
+import { get, put, sized } from '../workload/workloads.ts';
+import { type Bench, type Findings, type Load, runOf, warm, withSystem } from './bench.ts';
+
+const loads: readonly (Load & { readonly file: string })[] = [
+  { workload: put, concurrency: 32, file: 'put-32' },
+  { workload: put, concurrency: 128, file: 'put-128' },
+  { workload: put, concurrency: 512, file: 'put-512' },
+  { workload: get, concurrency: 128, file: 'get-128' },
+  { workload: sized(put, 16_384), concurrency: 32, file: 'put-16KiB-32' },
+  { workload: sized(put, 1_048_576), concurrency: 8, file: 'put-1MiB-8' },
+];
+
+const root = join(import.meta.dirname, '..', '..');
+const areas = ['sockets', 'links and codec', 'protocol', 'store', 'LevelDB calls', 'collector', 'other'];
+
+/** By the file of a function; what Node and V8 do themselves counts for whoever called it, but sockets and collector. */
+function areaOf({ name, file }: Frame, within: string): string {
+  if (name === '(garbage collector)') return 'collector';
+  if (name === 'writeBuffer' || name === 'writev' || /^node:(net|internal\/stream|stream)/.test(file))
+    return 'sockets';
+  if (/^(transport|proto)\//.test(file)) return 'links and codec';
+  if (file.startsWith('protocol/')) return 'protocol';
+  if (/(classic|abstract)-level/.test(file)) return 'LevelDB calls';
+  if (/^node\/(store|value)/.test(file)) return 'store';
+  if (file.startsWith('node/') || file.startsWith('process/')) return 'other';
+  return within === '' || within === 'sockets' ? 'other' : within;
+}
+
+interface Measured {
+  readonly load: (typeof loads)[number];
+  readonly operations: number;
+  /** Seconds: of all threads of the servers, and of the nodes' main threads. */
+  readonly serverCpu: number;
+  readonly mainCpu: number;
+  readonly frames: Frame;
+}
+
+export async function profile(bench: Bench): Promise<Findings> {
+  const measured = await measureAll(bench);
+  const rows = measured.map(({ load, operations, serverCpu, mainCpu, frames }) => {
+    const us = (seconds: number): string => figure((seconds * 1e6) / operations);
+    const sums = selfBy(frames, areaOf);
+    return [
+      `${load.workload.name}, c=${load.concurrency}`,
+      figure((operations / bench.windowMs) * 1000),
+      us(serverCpu),
+      us(mainCpu),
+      ...areas.map((area) => us(mainCpu * ((sums.get(area) ?? 0) / frames.total))),
+    ];
+  });
+  const pictures = measured.map(({ load, operations, mainCpu, frames }): Picture => {
+    const title = `${load.workload.name}, ${load.concurrency} callers: main threads of three nodes`;
+    const cost = (us: number): string =>
+      `${figure((mainCpu * 1e6 * us) / frames.total / operations)} µs for each operation`;
+    return { file: `profile-${load.file}.svg`, svg: renderFlame(frames, { title, cost, areaOf, areas }) };
+  });
+  return {
+    cells: [],
+    sections: [
+      {
+        title: 'CPU of all three nodes for one operation, in µs',
+        text: [
+          'Together: all threads of the nodes and the coordinator. Main threads: those that run JavaScript. Both as the system counts them; samples of each millisecond say how the time of main threads divides.',
+        ],
+        table: { head: ['', 'op/s', 'together', 'main threads', ...areas], rows },
+        charts: [],
+        pictures,
+      },
+    ],
+    targets: [],
+  };
+}
+
+/** Profiles are written when the nodes end: windows are cut out of them afterwards. */
+async function measureAll(bench: Bench): Promise<Measured[]> {
+  const windows: (Omit<Measured, 'frames'> & { from: number; to: number })[] = [];
+  const measured: Measured[] = [];
+  const start = (folder: string) =>
+    startStore({ folder, nodes: 3, replicationFactor: 3, slots: 64, durability: 'fsync', profile: true });
+  await withSystem(bench, start, async (store) => {
+    const generator = await openGenerator(store, bench.generator);
+    let filled = '';
+    for (const load of loads) {
+      const { keys, valueBytes } = load.workload;
+      if (filled !== `${keys} ${valueBytes}`) await generator.fill(load.workload, bench.seed);
+      filled = `${keys} ${valueBytes}`;
+      await warm(bench, store, generator, load);
+      const run = runOf(bench, load, 0);
+      const began = monotonicUs();
+      const pids = store.nodes.map(({ child }) => child.pid);
+      const [{ operations, serverCpu }, mainCpu] = await Promise.all([
+        measure(store, generator, run),
+        mainCpuOf(pids, run),
+      ]);
+      const from = began + run.warmupMs * 1000;
+      windows.push({ load, operations, serverCpu, mainCpu, from, to: from + run.windowMs * 1000 });
+      bench.say(`${load.file}: ${figure((operations / bench.windowMs) * 1000)} op/s`);
+    }
+    generator.close();
+    await store.stop();
+    const folders = store.nodes.map(({ data }) => data);
+    for (const { from, to, ...rest } of windows) {
+      const frames = emptyFrame('all', '');
+      addProfiles(frames, folders, { from, to }, root);
+      measured.push({ ...rest, frames });
+    }
+  });
+  return measured;
+}
+
+async function mainCpuOf(pids: readonly number[], run: Run): Promise<number> {
+  const used = (): number => pids.reduce((sum, pid) => sum + mainThreadSecondsOf(pid), 0);
+  await sleep(run.warmupMs);
+  const before = used();
+  await sleep(run.windowMs);
+  return used() - before;
+}
