@@ -118,7 +118,7 @@ async function* measureLoads(
 
 /** Callers that warm a system up, and for how long: programs that compile while they run are slow at first. */
 const warmCallers = 128;
-const warmMs = 4000;
+const warmMs = 15_000;
 
 export async function warm(bench: Bench, system: System, generator: Generator, load: Load): Promise<void> {
   const run = runOf(bench, { workload: load.workload, concurrency: warmCallers }, 0);
