@@ -36,6 +36,21 @@ export const leaseHeldMs = (leaseMs: number, rate: number): number => leaseMs * 
 /** How long the granter must treat a lease as alive, from the moment it RECEIVED the request. */
 export const leaseGrantedMs = (leaseMs: number, rate: number): number => leaseMs * (1 + rate);
 
+/**
+ * How much more the wall clock went on than the monotonic one between two looks at both, where that is more than a lease
+ * of `leaseMs` can bear; else 0. A monotonic clock may stand still while a machine sleeps (P44); a wall clock that is set
+ * looks the same, and costs no more than a lease.
+ */
+export function sleptMs(
+  before: { readonly mono: number; readonly wall: number },
+  now: { readonly mono: number; readonly wall: number },
+  leaseMs: number,
+  rate: number,
+): number {
+  const ms = now.wall - before.wall - (now.mono - before.mono);
+  return Math.abs(ms) > leaseMs * rate ? ms : 0;
+}
+
 /** Sentences for every relation that does not hold; empty when the timings are sound. */
 export function checkTimings(t: Timings): string[] {
   const problems: string[] = [];

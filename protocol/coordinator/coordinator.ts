@@ -1,6 +1,7 @@
 /** The core of a coordinator: elects itself, hears nodes, decides, saves, publishes. See contract.ts. */
 import { Placement } from '../planner/placement.ts';
 import { type PlannerNode, plan, targetsOf } from '../planner/planner.ts';
+import { sleptMs } from '../timings.ts';
 import {
   type ChainVersion,
   type Epoch,
@@ -21,7 +22,7 @@ import type {
   CreateCoordinatorCore,
   Now,
 } from './contract.ts';
-import { leads, onFenced, onLease, onStateRead, resign, tickElection } from './election.ts';
+import { leads, loseLease, onFenced, onLease, onStateRead, resign, tickElection } from './election.ts';
 import { forgiveStall, livedOf, statusOf, watchNodes } from './liveness.ts';
 import { announceRegistered, onGoodbye, onHeartbeat, onRegister, publishTo, refuse } from './nodes.ts';
 import { type CommandResult, drainNode, overrideChain, recover } from './recover.ts';
@@ -48,8 +49,8 @@ export class CoordinatorCore implements CoordinatorCoreContract {
   }
 
   handle(event: CoordinatorEvent, now: Now): void {
+    this.#passTime(now);
     const s = this.state;
-    s.now = now;
     switch (event.kind) {
       case 'tick':
         return this.#tick();
@@ -76,8 +77,16 @@ export class CoordinatorCore implements CoordinatorCoreContract {
   }
 
   view(now: Now): CoordinatorView {
-    this.state.now = now;
+    this.#passTime(now);
     return viewOf(this.state);
+  }
+
+  /** A leader whose machine slept may have a successor: it grants nothing that queued up meanwhile is asking for (P44). */
+  #passTime(now: Now): void {
+    const s = this.state;
+    const { coordinatorLeaseMs, clockRate } = s.desired.timings;
+    if (sleptMs(s.now, now, coordinatorLeaseMs, clockRate) !== 0) loseLease(s);
+    s.now = now;
   }
 
   #tick(): void {

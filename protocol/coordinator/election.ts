@@ -21,6 +21,14 @@ interface LeaseRecord {
 export const leads = (s: CoordinatorState): boolean =>
   s.leading.at === 'leader' && s.now.mono < s.leaderUntil;
 
+/** The lease is over now, and so is one that a write which is still under way brings: its age is not known any more. */
+export function loseLease(s: CoordinatorState): void {
+  s.leaderUntil = Number.NEGATIVE_INFINITY;
+  for (const [id, what] of s.storeCalls)
+    if (what.kind === 'acquire' || what.kind === 'renew')
+      s.storeCalls.set(id, { kind: what.kind, sentAt: Number.NEGATIVE_INFINITY });
+}
+
 const busyWith = (s: CoordinatorState, kind: StoreCall['kind']): boolean =>
   [...s.storeCalls.values()].some((c) => c.kind === kind);
 

@@ -13,6 +13,7 @@ import { bootReplica, onMessage, tick } from '../replica/replica.ts';
 import type { Fetch, Replica } from '../replica/state.ts';
 import { onWriteFetched } from '../replica/writing.ts';
 import type { Routes } from '../requests.ts';
+import { sleptMs } from '../timings.ts';
 import {
   type Assignment,
   type Epoch,
@@ -176,17 +177,15 @@ export class NodeCore implements NodeCoreContract {
    */
   #passTime(now: Now): void {
     const s = this.state;
-    const mono = now.mono - s.now.mono;
-    const wall = now.wall - s.now.wall;
-    const margin = s.config.timings.readLeaseMs * s.config.timings.clockRate;
-    const slept = Math.abs(wall - mono) > margin;
-    if (slept || mono > s.config.timings.readLeaseMs / 2) s.lease.until = Number.NEGATIVE_INFINITY;
-    if (slept) {
+    const { readLeaseMs, clockRate } = s.config.timings;
+    const slept = sleptMs(s.now, now, readLeaseMs, clockRate);
+    if (slept !== 0 || now.mono - s.now.mono > readLeaseMs / 2) s.lease.until = Number.NEGATIVE_INFINITY;
+    if (slept !== 0) {
       // A grant that is found on waking answers a question from before: its age is not what this clock says.
       s.control.beats.clear();
       for (const r of s.replicas.values()) forgetAges(r);
       // What neighbours' clocks were ahead of this one changed with it, at once.
-      for (const [peer, c] of s.clocks) s.clocks.set(peer, { offset: c.offset - (wall - mono), at: c.at });
+      for (const [peer, c] of s.clocks) s.clocks.set(peer, { offset: c.offset - slept, at: c.at });
     }
     s.now = now;
   }

@@ -79,7 +79,7 @@ export const drain: Inject = (f) => {
 export const retune: Inject = (f) => {
   const { world } = f;
   const before = world.desired;
-  const readLeaseMs = before.timings.readLeaseMs * f.random.pick([0.5, 2, 3]);
+  const readLeaseMs = world.plan.timings.readLeaseMs * f.random.pick([0.5, 2, 3]);
   const want = (desired: typeof before): void => {
     world.desired = desired;
     for (const { host } of world.coordinators) host?.want(desired);

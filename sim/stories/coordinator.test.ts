@@ -215,6 +215,33 @@ test('R12: a leader that can not renew grants nothing after its own lease, ticks
   expect(desk.takeSent('l', 'x', 'grant')).toEqual([]);
 });
 
+describe('P44: a leader whose machine slept grants nothing to who asked meanwhile', () => {
+  /** The monotonic clock stood still, the wall clock went on. */
+  const sleep = (desk: Desk): void => {
+    desk.sleptMs += 5000;
+  };
+
+  test('not under the lease that it held', () => {
+    const desk = leaderOf('ax');
+    desk.beat('l', 'x');
+    expect(desk.takeSent('l', 'x', 'grant')).toHaveLength(1);
+    sleep(desk);
+    desk.beat('l', 'x');
+    expect(desk.takeSent('l', 'x', 'grant')).toEqual([]);
+    expect(desk.leading('l')).toBe(false);
+  });
+
+  test('nor under one whose renewal was on its way when it fell asleep', () => {
+    const desk = leaderOf('ax');
+    desk.hold('l');
+    desk.advance(1000, ['l'], () => {});
+    sleep(desk);
+    desk.release('l');
+    desk.beat('l', 'x');
+    expect(desk.takeSent('l', 'x', 'grant')).toEqual([]);
+  });
+});
+
 describe('R13, R14: the takeover wait', () => {
   const excluding = { version: chainVersion(2), members: [member('a')], handedOut: false };
   const excluded = [{ node: nodeName('x'), incarnation: who('x') }];

@@ -58,6 +58,8 @@ const place = (name: string) => ({
 
 export class Desk {
   mono = 10_000;
+  /** What the wall clock of all of them is ahead of `mono`. */
+  sleptMs = 0;
   readonly #posts = new Map<string, Post>();
   readonly #objects = new Map<string, { value: string; tag: number }>();
   #tag = 0;
@@ -233,7 +235,7 @@ export class Desk {
   }
 
   get #now(): { mono: number; wall: number } {
-    return { mono: this.mono, wall: this.mono };
+    return { mono: this.mono, wall: this.mono + this.sleptMs };
   }
 
   #post(name: string): Post {

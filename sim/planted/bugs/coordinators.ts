@@ -153,6 +153,26 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     inStory('R12'),
   ),
   bug(
+    'leader-outlives-sleep',
+    'P44',
+    'a leader goes on with the lease that it held before its machine slept',
+    [edit(election, 's.leaderUntil = Number.NEGATIVE_INFINITY;\n  for', 'for')],
+    inStory('P44'),
+  ),
+  bug(
+    'renewal-outlives-sleep',
+    'P44',
+    'a renewal that was under way when the machine fell asleep counts from before',
+    [
+      edit(
+        election,
+        "if (what.kind === 'acquire' || what.kind === 'renew')\n      s.storeCalls",
+        'if (false)\n      s.storeCalls',
+      ),
+    ],
+    inStory('P44'),
+  ),
+  bug(
     'takeover-wait-skipped',
     'R13',
     'a new leader does not wait for the leases that its predecessor granted',

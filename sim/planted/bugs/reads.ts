@@ -59,7 +59,7 @@ export const readBugs: readonly PlantedBug[] = [
     'sleep-keeps-lease',
     'P44',
     'a lease outlives a suspend during which the monotonic clock stood still',
-    [edit('node/node.ts', 'if (slept || mono > s.config.timings.readLeaseMs / 2)', 'if (false)')],
+    [edit('node/node.ts', 'if (slept !== 0 || now.mono - s.now.mono > readLeaseMs / 2)', 'if (false)')],
     'asleep',
   ),
   bug(
