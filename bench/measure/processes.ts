@@ -24,6 +24,10 @@ export function peakResidentBytesOf(pid: number): number {
   return memoryOf(pid, 'VmHWM');
 }
 
+/** Bytes that a process gave to its disks. */
+export const writtenBytesOf = (pid: number): number =>
+  Number(/^write_bytes: (\d+)$/m.exec(read(`/proc/${pid}/io`))?.[1] ?? Number.NaN);
+
 function memoryOf(pid: number, field: string): number {
   const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(read(`/proc/${pid}/status`));
   return match === null ? Number.NaN : Number(match[1]) * 1024;

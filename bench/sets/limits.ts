@@ -56,13 +56,14 @@ function limitSections({ disk, roundTrip, links, store }: Limits): Section[] {
     {
       title: 'Limit: LevelDB',
       text: [
-        `One node’s store without a network: each write is a log entry and the new value of its key, 100 bytes. Reads of single keys: ${figure(store.readsPerSecond)} per second.`,
+        `One node’s store without a network: each write is a log entry and the new value of its key. Written: bytes given to the disk for each byte of a value. Reads of single keys: ${figure(store.readsPerSecond)} per second.`,
       ],
       table: {
-        head: ['durability', 'batch', 'writes/s', 'ms a batch'],
+        head: ['durability', 'value', 'batch', 'writes/s', 'ms a batch', 'CPU µs', 'written'],
         rows: store.writes.map((w) => [
           w.durability,
-          ...[w.batch, w.writesPerSecond, w.msPerBatch].map(figure),
+          sizeName(w.valueBytes),
+          ...[w.batch, w.writesPerSecond, w.msPerBatch, w.cpuUsPerWrite, w.writtenPerByte].map(figure),
         ]),
       },
       charts: [],
