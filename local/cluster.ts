@@ -99,7 +99,11 @@ class Running implements LocalCluster {
 
   stop(): Promise<void> {
     if (this.#stopping === null) this.#stopping = this.#stop();
-    else for (const child of this.#all) child.signal('SIGKILL');
+    else
+      for (const child of this.#all) {
+        child.hold();
+        child.signal('SIGKILL');
+      }
     return this.#stopping;
   }
 
