@@ -89,8 +89,11 @@ async function withStore(
   const data = `${folder}/store-${++stores}`;
   await createStore(data, cluster);
   const { store } = await openStore({ folder: data, clusterName: cluster, durability });
-  await use(store);
-  await store.close();
+  try {
+    await use(store);
+  } finally {
+    await store.close();
+  }
 }
 
 async function writeLoop(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { renderFlame } from '../report/flame.ts';
-import { addProfile, emptyFrame, selfBy } from './cpu-profile.ts';
+import { addProfile, emptyFrame, type Frame, selfBy, type Window } from './cpu-profile.ts';
 
 const node = (id: number, functionName: string, url: string, children: number[] = []) => ({
   id,
@@ -25,10 +25,16 @@ const all = { from: 0, to: 10_000 };
 const areaOf = ({ file }: { file: string }, within: string): string =>
   file.startsWith('node:') ? within : (file.split('/')[0] ?? '');
 
-test('a profile becomes a tree of functions by caller, without idle time', () => {
+/** Read as often as there are windows. */
+function framesOf(...windows: readonly Window[]): Frame {
   const frames = emptyFrame('all', '');
-  addProfile(frames, profile, all, '/repo');
-  addProfile(frames, profile, all, '/repo');
+  for (const window of windows) addProfile(frames, profile, window, '/repo');
+  return frames;
+}
+const areasOf = (frames: Frame) => Object.fromEntries(selfBy(frames, areaOf));
+
+test('a profile becomes a tree of functions by caller, without idle time', () => {
+  const frames = framesOf(all, all);
   expect(frames.total).toBe(100);
   const main = frames.calls.get('main node/main.ts');
   expect(main).toMatchObject({ self: 20, total: 100 });
@@ -36,32 +42,17 @@ test('a profile becomes a tree of functions by caller, without idle time', () =>
 });
 
 test('a window cuts out the samples that were taken in it', () => {
-  const frames = emptyFrame('all', '');
-  addProfile(frames, profile, { from: 1015, to: 1035 }, '/repo');
+  const frames = framesOf({ from: 1015, to: 1035 });
   expect(frames.total).toBe(20);
-  expect(selfBy(frames, areaOf)).toEqual(
-    new Map([
-      ['node', 0],
-      ['protocol', 20],
-    ]),
-  );
+  expect(areasOf(frames)).toEqual({ node: 0, protocol: 20 });
 });
 
 test('time in what has no area of its own counts for its caller', () => {
-  const frames = emptyFrame('all', '');
-  addProfile(frames, profile, all, '/repo');
-  expect(selfBy(frames, areaOf)).toEqual(
-    new Map([
-      ['node', 10],
-      ['protocol', 40],
-    ]),
-  );
+  expect(areasOf(framesOf(all))).toEqual({ node: 10, protocol: 40 });
 });
 
 test('a flame graph draws each function as wide as its time, and escapes names', () => {
-  const frames = emptyFrame('all', '');
-  addProfile(frames, profile, all, '/repo');
-  const svg = renderFlame(frames, {
+  const svg = renderFlame(framesOf(all), {
     title: 'a < b',
     cost: (us) => `${us} µs`,
     areaOf,

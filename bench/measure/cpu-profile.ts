@@ -20,7 +20,7 @@ export interface Window {
 
 export const monotonicUs = (): number => Number(process.hrtime.bigint() / 1000n);
 
-interface CpuProfile {
+export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
     readonly callFrame: { readonly functionName: string; readonly url: string };
@@ -41,16 +41,15 @@ export const emptyFrame = (name: string, file: string): Frame => ({
   calls: new Map(),
 });
 
-/** Adds what all profiles in the folders say of the window to `into`. Idle time is left out. */
-export function addProfiles(into: Frame, folders: readonly string[], window: Window, root: string): void {
-  for (const folder of folders)
-    for (const name of readdirSync(folder))
-      if (name.endsWith('.cpuprofile')) {
-        const profile = JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile;
-        addProfile(into, profile, window, root);
-      }
-}
+/** All profiles in the folders. */
+export const readProfiles = (folders: readonly string[]): CpuProfile[] =>
+  folders.flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.cpuprofile'))
+      .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile),
+  );
 
+/** Adds what a profile says of the window to `into`. Idle time is left out. */
 export function addProfile(into: Frame, profile: CpuProfile, window: Window, root: string): void {
   const self = new Map<number, number>();
   let at = profile.startTime;

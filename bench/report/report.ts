@@ -45,6 +45,8 @@ export interface Judged {
   readonly holds: boolean | null;
 }
 
+/** Pictures are left out: they are files of their own. */
 export function writeReport(path: string, report: Report): void {
-  writeFileSync(path, `${JSON.stringify(report, null, 1)}\n`);
+  const figures = { ...report, sections: report.sections.map(({ pictures: _, ...section }) => section) };
+  writeFileSync(path, `${JSON.stringify(figures, null, 1)}\n`);
 }

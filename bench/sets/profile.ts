@@ -4,7 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startStore } from '../cluster/store.ts';
 import { openGenerator } from '../load/generator.ts';
 import type { Run } from '../load/run.ts';
-import { addProfiles, emptyFrame, type Frame, monotonicUs, selfBy } from '../measure/cpu-profile.ts';
+import {
+  addProfile,
+  emptyFrame,
+  type Frame,
+  monotonicUs,
+  readProfiles,
+  selfBy,
+  type Window,
+} from '../measure/cpu-profile.ts';
 import { measure } from '../measure/measure.ts';
 import { mainThreadSecondsOf } from '../measure/processes.ts';
 import { renderFlame } from '../report/flame.ts';
@@ -13,13 +21,21 @@ import type { Picture } from '../report/report.ts';
 import { get, put, sized } from '../workload/workloads.ts';
 import { type Bench, type Findings, type Load, runOf, warm, withSystem } from './bench.ts';
 
-const loads: readonly (Load & { readonly file: string })[] = [
-  { workload: put, concurrency: 32, file: 'put-32' },
-  { workload: put, concurrency: 128, file: 'put-128' },
-  { workload: put, concurrency: 512, file: 'put-512' },
-  { workload: get, concurrency: 128, file: 'get-128' },
-  { workload: sized(put, 16_384), concurrency: 32, file: 'put-16KiB-32' },
-  { workload: sized(put, 1_048_576), concurrency: 8, file: 'put-1MiB-8' },
+interface ProfiledLoad extends Load {
+  /** In the name of its picture. */
+  readonly file: string;
+}
+
+/** Each group has a store of its own: LevelDB goes on merging large values when their load is over. */
+const groups: readonly (readonly ProfiledLoad[])[] = [
+  [
+    { workload: put, concurrency: 32, file: 'put-32' },
+    { workload: put, concurrency: 128, file: 'put-128' },
+    { workload: put, concurrency: 512, file: 'put-512' },
+    { workload: get, concurrency: 128, file: 'get-128' },
+  ],
+  [{ workload: sized(put, 16_384), concurrency: 32, file: 'put-16KiB-32' }],
+  [{ workload: sized(put, 1_048_576), concurrency: 8, file: 'put-1MiB-8' }],
 ];
 
 const root = join(import.meta.dirname, '..', '..');
@@ -39,7 +55,7 @@ function areaOf({ name, file }: Frame, within: string): string {
 }
 
 interface Measured {
-  readonly load: (typeof loads)[number];
+  readonly load: ProfiledLoad;
   readonly operations: number;
   /** Seconds: of all threads of the servers, and of the nodes' main threads. */
   readonly serverCpu: number;
@@ -48,7 +64,8 @@ interface Measured {
 }
 
 export async function profile(bench: Bench): Promise<Findings> {
-  const measured = await measureAll(bench);
+  const measured: Measured[] = [];
+  for (const loads of groups) measured.push(...(await measureGroup(bench, loads)));
   const rows = measured.map(({ load, operations, serverCpu, mainCpu, frames }) => {
     const us = (seconds: number): string => figure((seconds * 1e6) / operations);
     const sums = selfBy(frames, areaOf);
@@ -84,36 +101,32 @@ export async function profile(bench: Bench): Promise<Findings> {
 }
 
 /** Profiles are written when the nodes end: windows are cut out of them afterwards. */
-async function measureAll(bench: Bench): Promise<Measured[]> {
-  const windows: (Omit<Measured, 'frames'> & { from: number; to: number })[] = [];
+async function measureGroup(bench: Bench, loads: readonly ProfiledLoad[]): Promise<Measured[]> {
+  const windows: (Omit<Measured, 'frames'> & Window)[] = [];
   const measured: Measured[] = [];
   const start = (folder: string) =>
     startStore({ folder, nodes: 3, replicationFactor: 3, slots: 64, durability: 'fsync', profile: true });
   await withSystem(bench, start, async (store) => {
     const generator = await openGenerator(store, bench.generator);
-    let filled = '';
+    const pids = store.nodes.map(({ child }) => child.pid);
+    await generator.fill((loads[0] as ProfiledLoad).workload, bench.seed);
     for (const load of loads) {
-      const { keys, valueBytes } = load.workload;
-      if (filled !== `${keys} ${valueBytes}`) await generator.fill(load.workload, bench.seed);
-      filled = `${keys} ${valueBytes}`;
       await warm(bench, store, generator, load);
       const run = runOf(bench, load, 0);
-      const began = monotonicUs();
-      const pids = store.nodes.map(({ child }) => child.pid);
+      const from = monotonicUs() + run.warmupMs * 1000;
       const [{ operations, serverCpu }, mainCpu] = await Promise.all([
         measure(store, generator, run),
         mainCpuOf(pids, run),
       ]);
-      const from = began + run.warmupMs * 1000;
       windows.push({ load, operations, serverCpu, mainCpu, from, to: from + run.windowMs * 1000 });
       bench.say(`${load.file}: ${figure((operations / bench.windowMs) * 1000)} op/s`);
     }
     generator.close();
     await store.stop();
-    const folders = store.nodes.map(({ data }) => data);
+    const profiles = readProfiles(store.nodes.map(({ data }) => data));
     for (const { from, to, ...rest } of windows) {
       const frames = emptyFrame('all', '');
-      addProfiles(frames, folders, { from, to }, root);
+      for (const each of profiles) addProfile(frames, each, { from, to }, root);
       measured.push({ ...rest, frames });
     }
   });
