@@ -231,6 +231,14 @@ describe('P44: a leader whose machine slept grants nothing to who asked meanwhil
     expect(desk.leading('l')).toBe(false);
   });
 
+  test('not even when somebody looked at its state first', () => {
+    const desk = leaderOf('ax');
+    sleep(desk);
+    expect(desk.leading('l')).toBe(false);
+    desk.beat('l', 'x');
+    expect(desk.takeSent('l', 'x', 'grant')).toEqual([]);
+  });
+
   test('nor under one whose renewal was on its way when it fell asleep', () => {
     const desk = leaderOf('ax');
     desk.hold('l');

@@ -160,6 +160,19 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     inStory('P44'),
   ),
   bug(
+    'view-hides-sleep',
+    'P44',
+    'a look at the state takes the time on, so that the next event does not see that the machine slept',
+    [
+      edit(
+        'coordinator/coordinator.ts',
+        'this.#passTime(now);\n    return viewOf',
+        'this.state.now = now;\n    return viewOf',
+      ),
+    ],
+    inStory('P44'),
+  ),
+  bug(
     'renewal-outlives-sleep',
     'P44',
     'a renewal that was under way when the machine fell asleep counts from before',
