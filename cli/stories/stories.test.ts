@@ -153,3 +153,9 @@ test('a drain and restarts in order cost no request', async () => {
   const figures = await tellPlannedStory(lab, tell);
   expect(figures.reads).toBeGreaterThan(0);
 }, 120_000);
+
+test('a second stop kills what is left, and starts nothing again', async () => {
+  const before = told.length;
+  await Promise.all([lab.stop(), lab.stop()]);
+  expect(told.slice(before).filter((line) => line.includes('starts again'))).toEqual([]);
+}, 60_000);
