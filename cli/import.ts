@@ -180,7 +180,8 @@ class Import {
     if (!due && performance.now() - this.#notedAt < noteEveryMs) return;
     this.#notedAt = performance.now();
     this.#notedWritten = this.written;
-    void note.save(this.#doneUpTo());
+    // The last save comes behind this one, and tells what was wrong with it.
+    note.save(this.#doneUpTo()).catch(() => {});
   }
 
   /** Records that failed are not done: the next run tries them again. */

@@ -1,7 +1,7 @@
 /** A note of how far an import came, so that the next one goes on from there. */
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { UsageError } from './exit.ts';
+import { CommandFailed, UsageError } from './exit.ts';
 
 interface Note {
   readonly file: string;
@@ -46,13 +46,23 @@ export class ResumeNote {
     return new ResumeNote(path, about, note.done);
   }
 
-  /** Written aside first: a crash leaves the old note or the new one. */
+  /**
+   * Written aside first: a crash leaves the old note or the new one. @throws CommandFailed when it, or one before it, could not be
+   * written
+   */
   save(done: number): Promise<void> {
-    this.#saving = this.#saving.then(async () => {
+    this.#saving = this.#saving.then(() => this.#write(done));
+    return this.#saving;
+  }
+
+  async #write(done: number): Promise<void> {
+    try {
       await writeFile(`${this.#path}.new`, `${JSON.stringify({ ...this.#about, done })}\n`);
       await rename(`${this.#path}.new`, this.#path);
-    });
-    return this.#saving;
+    } catch (error) {
+      const what = `--resume ${this.#path} cannot be written: ${(error as Error).message}`;
+      throw new CommandFailed(`${what}; what was imported is in the store, but the next run will begin anew`);
+    }
   }
 }
 

@@ -127,6 +127,15 @@ describe('the command line', () => {
     expect(JSON.parse(again.out)).toMatchObject({ written: 0, failed: 1, skipped: 9 });
     expect((await shell([...args, '--value', 'id'])).err).toMatch(/about another import/);
   });
+  test('says that an import cannot note how far it came, and lives on', async () => {
+    const file = join(lab.folder, 'unnoted.jsonl');
+    await writeFile(file, Array.from({ length: 2500 }, (_, i) => `{"id":${i}}`).join('\n'));
+    const state = join(lab.folder, 'no', 'such', 'folder');
+    const { code, err } = await shell(['import', file, '--key', 'unnoted/{id}', '--resume', state]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/--resume .* cannot be written: ENOENT.*the next run will begin anew/);
+    expect((await shell(['get', 'unnoted/2499'])).code).toBe(0);
+  });
 });
 
 test('an import lives through the death of a node, and every replica has every record', async () => {
