@@ -49,6 +49,26 @@ test('it keeps what is used and stays within its bound', () => {
   expect(kept.length).toBeLessThan(100);
 });
 
+test('what is read once takes no room, what is read twice stays', () => {
+  const cache = new ValueCache(1_000_000);
+  const record = new Uint8Array(100);
+  cache.offer(slot(1), key('a'), record);
+  expect(cache.get(slot(1), key('a'))).toBe(undefined);
+  // The same key of another slot is another key.
+  cache.offer(slot(2), key('a'), record);
+  expect(cache.get(slot(2), key('a'))).toBe(undefined);
+  cache.offer(slot(1), key('a'), record);
+  expect(cache.get(slot(1), key('a'))).toBe(record);
+});
+
+test('reads of far more keys than fit leave nearly all of them outside', () => {
+  const cache = new ValueCache(100_000_000);
+  const record = new Uint8Array(100);
+  const keys = Array.from({ length: 1_000_000 }, (_, i) => key(`key${i}`));
+  for (let pass = 0; pass < 2; pass++) for (const k of keys) cache.offer(slot(1), k, record);
+  expect(keys.filter((k) => cache.get(slot(1), k) !== undefined).length).toBeLessThan(20_000);
+});
+
 /** As it comes over a link: part of a larger buffer. */
 const received = (e: Entry): Entry => {
   const frame = new Uint8Array(100_000);

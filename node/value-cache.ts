@@ -1,6 +1,7 @@
 /**
  * Records of values that were read lately, checked once, so that a hot key costs neither LevelDB nor its checksum
- * again. Two generations: what is used moves to the young one, and when that is full the old one goes.
+ * again. Two generations: what is used moves to the young one, and when that is full the old one goes. A key is let in when it is
+ * read for the second time in a while: where more keys are read than fit, keeping each of them costs more than it saves.
  */
 import type { Entry } from '../protocol/entry.ts';
 import type { PersistItem } from '../protocol/persist.ts';
@@ -10,12 +11,16 @@ type Generation = Map<Slot, Map<Key, Uint8Array>>;
 
 /** What one record costs beside its bytes. */
 const overheadBytes = 128;
+/** Keys that are remembered as read once, or fewer: two that fall on one place push each other out. */
+const readOncePlaces = 65_536;
 
 export class ValueCache {
   readonly #generationBytes: number;
   #young: Generation = new Map();
   #old: Generation = new Map();
   #youngBytes = 0;
+  /** Hashes of keys that were read once. */
+  readonly #readOnce = new Uint32Array(readOncePlaces);
 
   /** `maxBytes` for both generations together. */
   constructor(maxBytes: number) {
@@ -30,7 +35,17 @@ export class ValueCache {
     return old;
   }
 
-  /** `record` is kept as it is: it must not be part of a larger buffer that this would hold on to. */
+  /**
+   * A record that was just read, and was not here: kept from the second time on. As it is: it must not be part of a larger
+   * buffer that this would hold on to.
+   */
+  offer(slot: Slot, key: Key, record: Uint8Array): void {
+    const hash = hashOf(slot, key);
+    const place = hash % readOncePlaces;
+    if (this.#readOnce[place] === hash) this.put(slot, key, record);
+    else this.#readOnce[place] = hash;
+  }
+
   put(slot: Slot, key: Key, record: Uint8Array): void {
     let keys = this.#young.get(slot);
     if (keys === undefined) {
@@ -73,6 +88,13 @@ export class ValueCache {
     this.#young.get(slot)?.delete(key);
     this.#old.get(slot)?.delete(key);
   }
+}
+
+/** FNV-1a of 32 bits. Two keys of one hash do no harm: one of them is let in early. */
+function hashOf(slot: Slot, key: Key): number {
+  let hash = 0x811c9dc5 ^ slot;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
 }
 
 function copyOf(bytes: Uint8Array): Uint8Array {

@@ -67,7 +67,7 @@ export class ValueReads {
     const found = this.#store.get(slot, key);
     this.#judge(this.#monoMs() - began);
     // Only what was read on the spot: a read in the thread pool may be overtaken by a write.
-    if (found !== null && found !== 'corrupt') this.#cache.put(slot, key, found);
+    if (found !== null && found !== 'corrupt') this.#cache.offer(slot, key, found);
     return found;
   }
 

@@ -1,14 +1,20 @@
 import { createServer, type Server } from 'node:net';
 
+/**
+ * Below the ports that systems give to outgoing connections (Linux: from 32,768 on): one of those could take a port that was
+ * free, before the server that wants it has started.
+ */
+const lowest = 12_000;
+const highest = 32_000;
+
 /** So many ports of this machine that are free now, the `run` ports above each one too. */
 export async function freePorts(count: number, run = 0): Promise<number[]> {
   const found: number[] = [];
   while (found.length < count) {
     const servers: Server[] = [];
     try {
-      servers.push(await listen(0));
-      const first = portOf(servers[0] as Server);
-      for (let i = 1; i <= run; i++) servers.push(await listen(first + i));
+      const first = lowest + Math.floor(Math.random() * (highest - lowest));
+      for (let i = 0; i <= run; i++) servers.push(await listen(first + i));
       if (found.every((port) => Math.abs(port - first) > run)) found.push(first);
     } catch {
       // One of the run is taken: look elsewhere.
@@ -25,5 +31,3 @@ function listen(port: number): Promise<Server> {
     server.listen(port, '127.0.0.1', () => resolve(server));
   });
 }
-
-const portOf = (server: Server): number => (server.address() as { port: number }).port;

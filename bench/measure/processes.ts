@@ -19,6 +19,11 @@ export function residentBytesOf(pid: number): number {
   return memoryOf(pid, 'VmRSS');
 }
 
+/** Of these, those that are no pages of files. The system can drop pages of files, LevelDB's tables among them, at any time. */
+export function anonymousBytesOf(pid: number): number {
+  return memoryOf(pid, 'RssAnon');
+}
+
 /** The most that it ever held. */
 export function peakResidentBytesOf(pid: number): number {
   return memoryOf(pid, 'VmHWM');

@@ -18,7 +18,7 @@ import { mainThreadSecondsOf } from '../measure/processes.ts';
 import { renderFlame } from '../report/flame.ts';
 import { figure } from '../report/format.ts';
 import type { Picture } from '../report/report.ts';
-import { get, put, sized } from '../workload/workloads.ts';
+import { get, put, sized, type Workload } from '../workload/workloads.ts';
 import { type Bench, type Findings, type Load, runOf, warm, withSystem } from './bench.ts';
 
 interface ProfiledLoad extends Load {
@@ -26,16 +26,45 @@ interface ProfiledLoad extends Load {
   readonly file: string;
 }
 
-/** Each group has a store of its own: LevelDB goes on merging large values when their load is over. */
-const groups: readonly (readonly ProfiledLoad[])[] = [
-  [
-    { workload: put, concurrency: 32, file: 'put-32' },
-    { workload: put, concurrency: 128, file: 'put-128' },
-    { workload: put, concurrency: 512, file: 'put-512' },
-    { workload: get, concurrency: 128, file: 'get-128' },
-  ],
-  [{ workload: sized(put, 16_384), concurrency: 32, file: 'put-16KiB-32' }],
-  [{ workload: sized(put, 1_048_576), concurrency: 8, file: 'put-1MiB-8' }],
+/** Loads on one store. Large values and many keys have stores of their own: LevelDB goes on merging when their load is over. */
+interface Group {
+  readonly slots: number;
+  readonly loads: readonly ProfiledLoad[];
+}
+
+const many = (workload: Workload): Workload => ({
+  ...workload,
+  name: `${workload.name}, 1,000,000 keys`,
+  keys: 1_000_000,
+});
+const manySlots = (workload: Workload): Workload => ({ ...workload, name: `${workload.name}, 1,024 slots` });
+
+const groups: readonly Group[] = [
+  {
+    slots: 64,
+    loads: [
+      { workload: put, concurrency: 32, file: 'put-32' },
+      { workload: put, concurrency: 128, file: 'put-128' },
+      { workload: put, concurrency: 512, file: 'put-512' },
+      { workload: get, concurrency: 128, file: 'get-128' },
+    ],
+  },
+  {
+    slots: 1024,
+    loads: [
+      { workload: manySlots(put), concurrency: 128, file: 'put-1024-slots-128' },
+      { workload: manySlots(get), concurrency: 128, file: 'get-1024-slots-128' },
+    ],
+  },
+  {
+    slots: 64,
+    loads: [
+      { workload: many(get), concurrency: 128, file: 'get-1000000-keys-128' },
+      { workload: many(put), concurrency: 128, file: 'put-1000000-keys-128' },
+    ],
+  },
+  { slots: 64, loads: [{ workload: sized(put, 16_384), concurrency: 32, file: 'put-16KiB-32' }] },
+  { slots: 64, loads: [{ workload: sized(put, 1_048_576), concurrency: 8, file: 'put-1MiB-8' }] },
 ];
 
 const root = join(import.meta.dirname, '..', '..');
@@ -65,7 +94,7 @@ interface Measured {
 
 export async function profile(bench: Bench): Promise<Findings> {
   const measured: Measured[] = [];
-  for (const loads of groups) measured.push(...(await measureGroup(bench, loads)));
+  for (const group of groups) measured.push(...(await measureGroup(bench, group)));
   const rows = measured.map(({ load, operations, serverCpu, mainCpu, frames }) => {
     const us = (seconds: number): string => figure((seconds * 1e6) / operations);
     const sums = selfBy(frames, areaOf);
@@ -101,11 +130,11 @@ export async function profile(bench: Bench): Promise<Findings> {
 }
 
 /** Profiles are written when the nodes end: windows are cut out of them afterwards. */
-async function measureGroup(bench: Bench, loads: readonly ProfiledLoad[]): Promise<Measured[]> {
+async function measureGroup(bench: Bench, { slots, loads }: Group): Promise<Measured[]> {
   const windows: (Omit<Measured, 'frames'> & Window)[] = [];
   const measured: Measured[] = [];
   const start = (folder: string) =>
-    startStore({ folder, nodes: 3, replicationFactor: 3, slots: 64, durability: 'fsync', profile: true });
+    startStore({ folder, nodes: 3, replicationFactor: 3, slots, durability: 'fsync', profile: true });
   await withSystem(bench, start, async (store) => {
     const generator = await openGenerator(store, bench.generator);
     const pids = store.nodes.map(({ child }) => child.pid);

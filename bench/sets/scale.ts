@@ -2,14 +2,14 @@
 import { type Store, type StoreOptions, startStore } from '../cluster/store.ts';
 import { LinkGenerator } from '../load/generator.ts';
 import { measure } from '../measure/measure.ts';
-import { cpuSecondsOf, residentBytesOf } from '../measure/processes.ts';
+import { anonymousBytesOf, cpuSecondsOf, residentBytesOf } from '../measure/processes.ts';
 import { median, type Summary, summarize } from '../measure/statistics.ts';
 import type { Chart } from '../report/chart.ts';
 import { cellText, figure, percent, times } from '../report/format.ts';
 import type { Judged, Section } from '../report/report.ts';
 import { measurePlanner } from '../scale/planner.ts';
 import { get, put, type Workload } from '../workload/workloads.ts';
-import { type Bench, type Findings, runOf, withSystem } from './bench.ts';
+import { type Bench, type Findings, runOf, warm, withSystem } from './bench.ts';
 
 const threeNodes = { nodes: 3, replicationFactor: 3, slots: 64, durability: 'fsync' } as const;
 const lengths = [1, 2, 3, 5];
@@ -48,6 +48,8 @@ interface Row {
 /** Medians over the nodes of a store. */
 interface NodeFigures {
   readonly residentMiB: number;
+  /** Without pages of files. */
+  readonly anonymousMiB: number;
   readonly idleCores: number;
   readonly coordinatorIdleCores: number;
 }
@@ -113,13 +115,16 @@ async function byKeys(bench: Bench): Promise<Part> {
   return {
     section: {
       title: 'Keys',
-      text: ['Three nodes, 100-byte values, fsync. Memory: resident, median of the nodes, after the loads.'],
+      text: [
+        'Three nodes, 100-byte values, fsync. Memory: resident, median of the nodes, after the loads; without the pages of files that the system can drop at any time.',
+      ],
       table: {
-        head: ['keys', 'put c=128', 'get c=128', 'MiB a node'],
+        head: ['keys', 'put c=128', 'get c=128', 'MiB a node', 'without files'],
         rows: rows.map((row) => [
           figure(row.of),
           ...row.results.map(cellText),
           figure(row.nodes.residentMiB),
+          figure(row.nodes.anonymousMiB),
         ]),
       },
       charts: [],
@@ -225,7 +230,9 @@ async function measureRow(
       async (store) => {
         const idle = await idleCores(store);
         const generator = await LinkGenerator.open(store.endpoints, bench.generator);
-        await generator.fill((loads[0] as ScaleLoad).workload, bench.seed);
+        const first = loads[0] as ScaleLoad;
+        await generator.fill(first.workload, bench.seed);
+        await warm(bench, store, generator, first);
         for (const [i, load] of loads.entries()) {
           const sample = await measure(store, generator, runOf(bench, load, round));
           samples[i]?.push(sample);
@@ -234,8 +241,10 @@ async function measureRow(
           );
         }
         generator.close();
-        const resident = store.nodes.map((node) => residentBytesOf(node.child.pid) / 2 ** 20);
-        figures.push({ ...idle, residentMiB: median(resident) });
+        const mebibytes = (of: (pid: number) => number): number =>
+          median(store.nodes.map((node) => of(node.child.pid) / 2 ** 20));
+        const memory = { residentMiB: mebibytes(residentBytesOf), anonymousMiB: mebibytes(anonymousBytesOf) };
+        figures.push({ ...idle, ...memory });
       },
     );
   return {
@@ -243,13 +252,14 @@ async function measureRow(
     results: samples.map((each) => summarize({ samples: each })),
     nodes: {
       residentMiB: median(figures.map((f) => f.residentMiB)),
+      anonymousMiB: median(figures.map((f) => f.anonymousMiB)),
       idleCores: median(figures.map((f) => f.idleCores)),
       coordinatorIdleCores: median(figures.map((f) => f.coordinatorIdleCores)),
     },
   };
 }
 
-async function idleCores(store: Store): Promise<Omit<NodeFigures, 'residentMiB'>> {
+async function idleCores(store: Store): Promise<Pick<NodeFigures, 'idleCores' | 'coordinatorIdleCores'>> {
   const pids = [...store.nodes.map((node) => node.child.pid), store.coordinator.pid];
   // What starting left behind settles first.
   await sleep(2000);
