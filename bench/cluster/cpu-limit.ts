@@ -6,8 +6,8 @@ import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = '/sys/fs/cgroup';
-/** Short, so that a process that has used its share does not stand still for long. */
-const periodUs = 10_000;
+/** The least that Linux allows, so that a process that has used its share does not stand still for long. */
+const quotaUs = 1000;
 
 export interface CpuLimit {
   /** Back to all processors. */
@@ -26,7 +26,7 @@ export function limitCpu(pids: readonly number[], cores: number): CpuLimit {
     if (second) writeFileSync(join(root, 'cgroup.subtree_control'), '+cpu');
     for (const [i, group] of groups.entries()) {
       mkdirSync(group, { recursive: true });
-      const quotaUs = Math.round(cores * periodUs);
+      const periodUs = Math.round(quotaUs / cores);
       if (second) writeFileSync(join(group, 'cpu.max'), `${quotaUs} ${periodUs}`);
       else {
         writeFileSync(join(group, 'cpu.cfs_period_us'), String(periodUs));
