@@ -47,8 +47,8 @@ export class ResumeNote {
   }
 
   /**
-   * Written aside first: a crash leaves the old note or the new one. @throws CommandFailed when it, or one before it, could not be
-   * written
+   * Written aside first: a crash leaves the old note or the new one.
+   * @throws CommandFailed when it, or one before it, could not be written
    */
   save(done: number): Promise<void> {
     this.#saving = this.#saving.then(() => this.#write(done));
