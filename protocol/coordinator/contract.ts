@@ -90,6 +90,16 @@ export interface CoordinatorEffects {
 
 export type ReplicaState = 'member' | 'serving' | 'copying' | 'insync' | 'silent';
 
+/** What only an operator can end. */
+export interface CoordinatorTrouble {
+  /** The saved state is missing, damaged, or older than what nodes hold (R30, R43). */
+  readonly reason: 'StateLost';
+  /** A sentence that says what was found and names the command: `chainctl recover`. */
+  readonly message: string;
+  /** Cluster that living nodes belong to, for that command; '' = none was heard. */
+  readonly clusterId: string;
+}
+
 /** What `/state`, `chainctl topology` and the operator see. */
 export interface CoordinatorView {
   readonly clusterId: string;
@@ -101,6 +111,8 @@ export interface CoordinatorView {
   readonly revision: number;
   /** Why it does not lead or what it waits for; '' when all is done. */
   readonly waiting: string;
+  /** Not null: it holds the lease and may not lead with the state that it found; only an operator's word ends that. */
+  readonly trouble: CoordinatorTrouble | null;
   readonly chains: readonly {
     readonly slot: Slot;
     readonly version: ChainVersion;

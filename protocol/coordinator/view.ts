@@ -2,7 +2,7 @@
 
 import type { Epoch } from '../words.ts';
 import { serves, stable } from './chains.ts';
-import type { CoordinatorView, ReplicaState } from './contract.ts';
+import type { CoordinatorTrouble, CoordinatorView, ReplicaState } from './contract.ts';
 import { leads } from './election.ts';
 import { statusOf } from './liveness.ts';
 import { type CoordinatorState, nodeOf, type SavedChain, type SavedMember } from './state.ts';
@@ -17,6 +17,7 @@ export function viewOf(s: CoordinatorState): CoordinatorView {
     epoch: saved?.epoch ?? (0 as Epoch),
     revision: saved?.revision ?? 0,
     waiting: s.leading.at === 'orphan' ? s.leading.why : s.waitingFor,
+    trouble: s.leading.at === 'orphan' ? troubleOf(s, s.leading.why) : null,
     chains: (saved?.chains ?? []).map((c) => ({
       slot: c.slot,
       version: c.version,
@@ -57,6 +58,12 @@ export function viewOf(s: CoordinatorState): CoordinatorView {
       draining: n.drain || s.desired.drain.includes(n.node) || s.heard.get(n.node)?.leaving === true,
     })),
   };
+}
+
+function troubleOf(s: CoordinatorState, why: string): CoordinatorTrouble {
+  const clusterId = [...s.orphans.values()].find((o) => o.clusterId !== '')?.clusterId ?? '';
+  const id = clusterId === '' ? 'ID' : clusterId;
+  return { reason: 'StateLost', message: `${why}; run: chainctl recover --cluster-id ${id}`, clusterId };
 }
 
 function roleOf(c: SavedChain, i: number): 'head' | 'middle' | 'tail' | 'alone' {
