@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type RunningCoordinator, startCoordinator } from '../coordinator/start.ts';
 import { openDiskStateStore } from '../coordinator/state-store/disk.ts';
 import { type RunningNode, startNode } from '../node/start.ts';
+import type { Store } from '../node/store/store.ts';
 import { parseClusterFile } from '../process/cluster-file.ts';
 import type { CoordinatorView } from '../protocol/coordinator/contract.ts';
 import { nodeName } from '../protocol/words.ts';
@@ -25,6 +26,9 @@ export interface StartOptions {
   readonly data?: string;
   /** @default fails the test */
   readonly onFatal?: (error: unknown) => void;
+  /** Port under which others reach its links. @default that of the links */
+  readonly advertisePort?: number;
+  readonly wrapStore?: (store: Store) => Store;
 }
 
 export class TestCluster {
@@ -97,6 +101,7 @@ export class TestCluster {
         listen: '127.0.0.1',
         advertise: '127.0.0.1',
         ports: { link: this.#ports.get(name) ?? 0, grpc: 0, admin: 0 },
+        advertisePort: options.advertisePort ?? 0,
         zone: '',
         host: '',
         weight: 1,
@@ -107,6 +112,7 @@ export class TestCluster {
         log: this.#log(name),
         onFatal: options.onFatal ?? ((error) => this.#fatal(name, error)),
         processFigures: false,
+        ...(options.wrapStore === undefined ? {} : { wrapStore: options.wrapStore }),
       },
     );
     this.nodes.set(name, running);

@@ -18,6 +18,8 @@ export interface NodeSettings {
   /** Host under which others reach this node. */
   readonly advertise: string;
   readonly ports: { readonly link: number; readonly grpc: number; readonly admin: number };
+  /** Port under which others reach its links, where it is not their own: behind a forwarded port. 0 = their own. */
+  readonly advertisePort: number;
   /** Failure domains; '' = not known. */
   readonly zone: string;
   readonly host: string;
@@ -39,6 +41,7 @@ Runs one storage node of a cluster.
   --init             make a blank store when DIR holds none                  [CHAIN_INIT=true]
   --listen HOST      address of this machine to listen on                    [CHAIN_LISTEN, 0.0.0.0]
   --advertise HOST   host under which others reach it                        [POD_IP, 127.0.0.1]
+  --advertise-port N port under which others reach its links                 [--port]
   --port N           links of peers and clients                              [7400]
   --grpc-port N      gRPC                                                    [one above --port]
   --admin-port N     health, metrics, state                                  [two above --port]
@@ -77,6 +80,7 @@ export async function readNodeSettings(args: readonly string[], env: Env): Promi
       grpc: portOf('--grpc-port', values['grpc-port'], next(1)),
       admin: portOf('--admin-port', values['admin-port'], next(2)),
     },
+    advertisePort: portOf('--advertise-port', values['advertise-port'], 0),
     zone: values.zone ?? env.ZONE ?? '',
     host: values.host ?? env.NODE_NAME ?? '',
     weight: integerOf('--weight', values.weight, { min: 1, max: 100, fallback: 1 }),
@@ -92,6 +96,7 @@ const flags = {
   init: { type: 'boolean', default: false },
   listen: { type: 'string' },
   advertise: { type: 'string' },
+  'advertise-port': { type: 'string' },
   port: { type: 'string' },
   'grpc-port': { type: 'string' },
   'admin-port': { type: 'string' },

@@ -19,7 +19,7 @@ import { leaveChains } from './shutdown.ts';
 import { createStore } from './store/identity.ts';
 import { openStore } from './store/open.ts';
 import { watchSpace } from './store/space.ts';
-import { type Opened, StoreError } from './store/store.ts';
+import { type Opened, type Store, StoreError } from './store/store.ts';
 
 export interface NodeParts {
   readonly log: Log;
@@ -27,6 +27,8 @@ export interface NodeParts {
   readonly onFatal: (error: unknown) => void;
   /** Figures of the whole process; only one part of a process may have them. */
   readonly processFigures: boolean;
+  /** Stands between the node and its store: for tests that make it slow. */
+  readonly wrapStore?: (store: Store) => Store;
 }
 
 export interface RunningNode {
@@ -94,7 +96,7 @@ async function assemble(
   // Before anybody may connect: a large store takes its time, and a peer that is turned away tries again and again.
   // No closure below may hold what was opened: its boot is the whole retained log.
   const opened = await openOrCreate(settings, log);
-  const { store } = opened;
+  const store = parts.wrapStore?.(opened.store) ?? opened.store;
   closers.push(() => store.close());
   const links = await startLinkServer({
     port: settings.ports.link,
@@ -124,7 +126,7 @@ async function assemble(
     config: {
       name,
       place: {
-        address: joinAddress(settings.advertise, ports.link),
+        address: joinAddress(settings.advertise, settings.advertisePort || ports.link),
         grpc: joinAddress(settings.advertise, ports.grpc),
         admin: joinAddress(settings.advertise, ports.admin),
         zone: settings.zone,
