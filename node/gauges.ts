@@ -16,6 +16,9 @@ export function observeNode(registry: Registry, host: NodeHost): void {
     Math.max(0, (core.state.lease.until - performance.now()) / 1000 || 0),
   );
   gauge('requests_waiting', 'Requests that wait for their answer.', () => host.waiting);
+  gauge('requests_waiting_bytes', 'Keys and values of requests that wait.', () => core.state.waitingBytes);
+  gauge('requests_passed', 'Requests that other nodes were asked to answer.', () => core.state.passed.size);
+  gauge('requests_of_nodes', 'Requests that other nodes passed to this one.', () => core.state.asked.size);
   gauge('commit_lag_entries', 'Logged and not yet committed entries, in all chains.', () =>
     replicas().reduce((sum, r) => sum + r.log.end.seq - r.commit, 0),
   );
@@ -24,9 +27,7 @@ export function observeNode(registry: Registry, host: NodeHost): void {
     'Logged and not yet committed entries of the chain with most of them.',
     () => replicas().reduce((most, r) => Math.max(most, r.log.end.seq - r.commit), 0),
   );
-  gauge('pending_bytes', 'Uncommitted entries that this node holds as a head.', () =>
-    replicas().reduce((sum, r) => sum + r.pendingBytes, 0),
-  );
+  gauge('pending_bytes', 'Uncommitted entries that this node holds.', () => core.state.pendingBytes);
   gauge('peer_links', 'Links to peers that should be open.', () => host.links.counts.wanted);
   gauge('peer_links_up', 'Links to peers that are open.', () => host.links.counts.up);
   gauge('coordinator_links_up', 'Links to coordinators that are open.', () => host.coordinators.up);

@@ -42,8 +42,7 @@ export interface NodeHostOptions {
 
 const tickMs = 25;
 const trimEveryMs = 1000;
-/** Requests that may wait here at once: of all callers, and of one connection. */
-const waitingMax = 131_072;
+/** Requests of one connection that may wait here at once; the core bounds what waits in all. */
 const waitingOfPeerMax = 65_536;
 
 export class NodeHost {
@@ -150,10 +149,7 @@ export class NodeHost {
 
   /** Puts a request to the core. `caller` is answered exactly once, unless the host is stopped first. */
   request(caller: Caller, request: Request, now: ReturnType<Clock['now']> = this.#clock.now()): void {
-    const fault =
-      this.#callers.size >= waitingMax
-        ? failure('OVERLOADED', `${waitingMax} requests wait at this node already; ask again later`)
-        : edgeFault(request, this.#options.cluster.limits, this.space.level, this.core);
+    const fault = edgeFault(request, this.#options.cluster.limits, this.space.level, this.core);
     if (fault !== null) {
       this.#metrics.answered(request.op, fault, 0);
       return caller.answer(fault);

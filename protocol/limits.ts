@@ -1,26 +1,60 @@
-/** Every limit of the protocol, in one place, with the relations between them checked at load. */
-export const limits = {
+/**
+ * Every limit of the protocol, in one place, with the relations between them checked. `limits` is what processes use;
+ * a node's core takes its own from its configuration, so that a test can make them so small that each is reached.
+ */
+export interface Limits {
+  readonly slots: number;
+  readonly keyBytes: number;
+  readonly valueBytes: number;
+  /** Conditions of one request. */
+  readonly conditions: number;
+  /** One frame on a link. Larger than any entry by far, so that what the head took every hop can carry (P60). */
+  readonly frameBytes: number;
+  /** Entries in one append message. */
+  readonly appendBytes: number;
+  /** Values in one chunk of a copy. */
+  readonly copyBytes: number;
+  /** How far a request number may lie above its session's lowest unanswered one. */
+  readonly sessionWindow: number;
+  /** Uncommitted entries of one slot; beyond it the head sheds (OVERLOADED). */
+  readonly pendingEntries: number;
+  readonly pendingBytes: number;
+  /** Bytes of uncommitted entries of all slots of one node; a slot may hold as much as is left free. */
+  readonly nodePendingBytes: number;
+  /** Requests that wait inside one node, those included that other nodes passed to it. */
+  readonly waitingRequests: number;
+  /** Bytes of keys and values of those. One that comes alone is taken whatever its size. */
+  readonly waitingBytes: number;
+  /** Requests that one node has passed to others and that were not answered. */
+  readonly passedRequests: number;
+  /** A chain's members. */
+  readonly chainLength: number;
+}
+
+export const limits: Limits = {
   slots: 4096,
   keyBytes: 1024,
   valueBytes: 1_048_576,
-  /** Conditions of one request. */
   conditions: 8,
-  /** One frame on a link. Larger than any entry by far, so that what the head took every hop can carry (P60). */
   frameBytes: 8_388_608,
-  /** Entries in one append message. */
   appendBytes: 1_048_576,
-  /** Values in one chunk of a copy. */
   copyBytes: 262_144,
-  /** Requests of one client session that may be unanswered at once. */
   sessionWindow: 32_768,
-  /** Uncommitted entries of one slot; beyond it the head sheds (OVERLOADED). */
   pendingEntries: 8192,
   pendingBytes: 16_777_216,
-  /** Entries sent to a successor beyond its last commit mark. */
-  inFlightBytes: 8_388_608,
-  /** A chain's members. */
+  nodePendingBytes: 134_217_728,
+  waitingRequests: 131_072,
+  waitingBytes: 134_217_728,
+  passedRequests: 65_536,
   chainLength: 9,
-} as const;
+};
 
-if (limits.frameBytes < limits.appendBytes + limits.valueBytes + limits.keyBytes + 65_536)
-  throw new Error('frameBytes must hold one append message and one entry of the largest value');
+/** @throws when limits contradict each other: a value that a head takes must fit everywhere that it passes. */
+export function checkLimits(l: Limits): void {
+  if (l.frameBytes < l.appendBytes + l.valueBytes + l.keyBytes + 65_536)
+    throw new Error('frameBytes must hold one append message and one entry of the largest value');
+  if (l.pendingBytes > l.nodePendingBytes)
+    throw new Error('pendingBytes of one slot must not exceed nodePendingBytes');
+}
+
+checkLimits(limits);

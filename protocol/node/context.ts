@@ -1,4 +1,5 @@
 /** What replicas need of their node, over the node's state. One object; `slot` says which replica is at work. */
+import { type Limits, limits } from '../limits.ts';
 import type { ChainMessage, PeerMessage } from '../messages.ts';
 import type { Context, Fetch, Replica } from '../replica/state.ts';
 import type { Reply } from '../requests.ts';
@@ -9,10 +10,12 @@ import { type NodeState, noteReport } from './state.ts';
 
 export class NodeContext implements Context {
   slot: Slot = 0 as Slot;
+  readonly limits: Limits;
   readonly #s: NodeState;
 
   constructor(s: NodeState) {
     this.#s = s;
+    this.limits = s.config.limits ?? limits;
   }
 
   get mono(): number {
@@ -73,13 +76,17 @@ export class NodeContext implements Context {
   }
 
   reply(tag: number, reply: Reply): void {
+    const s = this.#s;
     if (tag >= 0) {
-      this.#s.effects.replies.push({ tag, reply });
+      s.waitingBytes -= s.waiting.get(tag) ?? 0;
+      s.waiting.delete(tag);
+      s.effects.replies.push({ tag, reply });
       return;
     }
-    const asked = this.#s.asked.get(tag);
+    const asked = s.asked.get(tag);
     if (asked === undefined) return;
-    this.#s.asked.delete(tag);
+    s.asked.delete(tag);
+    s.waitingBytes -= asked.bytes;
     this.sendPeer(asked.to, { kind: 'passed', id: asked.id, reply });
   }
 
@@ -104,6 +111,15 @@ export class NodeContext implements Context {
   report(r: Replica): void {
     noteReport(this.#s.control, r.slot);
     this.#s.control.urgent = true;
+  }
+
+  notePending(r: Replica, bytes: number): void {
+    r.pendingBytes += bytes;
+    this.#s.pendingBytes += bytes;
+  }
+
+  get pendingRoom(): number {
+    return this.limits.nodePendingBytes - this.#s.pendingBytes;
   }
 
   touch(r: Replica): void {

@@ -10,6 +10,7 @@
  * The core has no clock, socket, disk, promise or randomness; all come in as values.
  */
 import type { Entry } from '../entry.ts';
+import type { Limits } from '../limits.ts';
 import type { FromCoordinator, PeerMessage, Place, ToCoordinator } from '../messages.ts';
 import type { Batch, Scanned } from '../persist.ts';
 import type { Reply, Request } from '../requests.ts';
@@ -32,6 +33,8 @@ export interface NodeConfig {
   readonly ownClient: ClientId;
   /** The process holds the store's exclusive lock on the machine boot that wrote `boot` (R23). */
   readonly lockProof: boolean;
+  /** @default the limits of every process; smaller ones are for tests */
+  readonly limits?: Limits;
 }
 
 export type NodeEvent =

@@ -294,11 +294,12 @@ export class NodeCore implements NodeCoreContract {
 
 function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
   const horizon = config.timings.dedupeHorizonMs;
+  const replicas = boot.slots.map((b) => bootReplica(b, horizon));
   return {
     config,
     store: boot.store,
     now,
-    replicas: new Map(boot.slots.map((b) => [b.slot, bootReplica(b, horizon)])),
+    replicas: new Map(replicas.map((r) => [r.slot, r])),
     touched: new Set(),
     unsaved: new Set(),
     control: {
@@ -342,6 +343,9 @@ function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
     passed: new Map(),
     asked: new Map(),
     askedTag: -1,
+    waiting: new Map(),
+    waitingBytes: 0,
+    pendingBytes: replicas.reduce((sum, r) => sum + r.pendingBytes, 0),
     batchId: 0,
     takenAt: now.mono,
     flight: null,

@@ -3,7 +3,7 @@
  * caller what that one said. A passed request is never passed again.
  */
 
-import { limits } from '../limits.ts';
+import type { Limits } from '../limits.ts';
 import { canRead, read } from '../replica/reading.ts';
 import { isHead, type Replica } from '../replica/state.ts';
 import { write } from '../replica/writing.ts';
@@ -17,8 +17,31 @@ import type { NodeState } from './state.ts';
 /** How long a request may wait inside a node, whatever its deadline says. */
 const patienceMs = 10_000;
 
+/** A request of one of this node's own callers. */
 export function onRequest(s: NodeState, ctx: NodeContext, tag: number, q: Request): void {
-  const fault = faultOf(q);
+  const fault = crowded(s, ctx, q);
+  if (fault !== null) return ctx.reply(tag, fault);
+  const bytes = bytesOf(q);
+  s.waiting.set(tag, bytes);
+  s.waitingBytes += bytes;
+  begin(s, ctx, tag, q);
+}
+
+const bytesOf = (q: Request): number => q.key.length + (q.op === 'get' ? 0 : q.value.length);
+
+/** Refuses what would be one too many, before anything is done for it. */
+function crowded(s: NodeState, ctx: NodeContext, q: Request): Reply | null {
+  const { waitingRequests, waitingBytes } = ctx.limits;
+  const count = s.waiting.size + s.asked.size;
+  if (count >= waitingRequests)
+    return failure('OVERLOADED', `${count} requests wait at ${ctx.name} already; ask again later`);
+  if (count > 0 && s.waitingBytes + bytesOf(q) > waitingBytes)
+    return failure('OVERLOADED', `requests of ${s.waitingBytes} bytes wait at ${ctx.name}; ask again later`);
+  return null;
+}
+
+function begin(s: NodeState, ctx: NodeContext, tag: number, q: Request): void {
+  const fault = faultOf(q, ctx.limits);
   if (fault !== null) return ctx.reply(tag, fault);
   const slot = slotOf(q.key, s.config.slots);
   const r = s.replicas.get(slot);
@@ -78,6 +101,14 @@ function notHere(s: NodeState, slot: Slot, q: Request, r: Replica | undefined): 
 }
 
 function pass(s: NodeState, ctx: NodeContext, tag: number, q: Request, to: NodeName, until: number): void {
+  const { size } = s.passed;
+  if (size >= ctx.limits.passedRequests)
+    return ctx.reply(
+      tag,
+      failure('OVERLOADED', `${ctx.name} waits for the answers of other nodes to ${size} requests already`, {
+        route: routeOf(s, slotOf(q.key, s.config.slots)) ?? null,
+      }),
+    );
   s.passId++;
   s.passed.set(s.passId, { tag, to, until, write: q.op !== 'get' });
   ctx.sendPeer(to, {
@@ -88,9 +119,13 @@ function pass(s: NodeState, ctx: NodeContext, tag: number, q: Request, to: NodeN
 }
 
 export function onPass(s: NodeState, ctx: NodeContext, from: NodeName, id: number, request: Request): void {
+  const fault = crowded(s, ctx, request);
+  if (fault !== null) return ctx.sendPeer(from, { kind: 'passed', id, reply: fault });
   s.askedTag--;
-  s.asked.set(s.askedTag, { to: from, id });
-  onRequest(s, ctx, s.askedTag, { ...request, passOn: false });
+  const bytes = bytesOf(request);
+  s.asked.set(s.askedTag, { to: from, id, bytes });
+  s.waitingBytes += bytes;
+  begin(s, ctx, s.askedTag, { ...request, passOn: false });
 }
 
 export function onPassed(s: NodeState, ctx: NodeContext, from: NodeName, id: number, reply: Reply): void {
@@ -115,7 +150,7 @@ export function failPassed(s: NodeState, ctx: NodeContext, gone: NodeName | null
 }
 
 /** What is wrong with a request, whoever sent it; null when nothing is. */
-export function faultOf(q: Request): Reply | null {
+export function faultOf(q: Request, limits: Limits): Reply | null {
   if (q.key.length === 0) return failure('KEY_EMPTY', 'the key is empty; keys have 1 to 1024 bytes');
   if (q.key.length > limits.keyBytes)
     return failure(
@@ -124,7 +159,7 @@ export function faultOf(q: Request): Reply | null {
     );
   if (!(q.deadlineMs > 0))
     return failure('DEADLINE_PAST', 'the deadline had passed when the request arrived; nothing was done');
-  return q.op === 'get' ? readFault(q) : writeFault(q);
+  return q.op === 'get' ? readFault(q) : writeFault(q, limits);
 }
 
 function readFault(q: ReadRequest): Reply | null {
@@ -133,7 +168,7 @@ function readFault(q: ReadRequest): Reply | null {
   return null;
 }
 
-function writeFault(q: WriteRequest): Reply | null {
+function writeFault(q: WriteRequest, limits: Limits): Reply | null {
   if (q.value.length > limits.valueBytes)
     return failure(
       'VALUE_TOO_LARGE',

@@ -102,8 +102,14 @@ export interface NodeState {
   passId: number;
   readonly passed: Map<number, PassedOn>;
   /** Requests of other nodes, by the negative tag under which they wait here. */
-  readonly asked: Map<number, { readonly to: NodeName; readonly id: number }>;
+  readonly asked: Map<number, { readonly to: NodeName; readonly id: number; readonly bytes: number }>;
   askedTag: number;
+  /** Own callers' requests that wait, with the bytes of their keys and values. */
+  readonly waiting: Map<number, number>;
+  /** Bytes of all that waits, for own callers and for other nodes. */
+  waitingBytes: number;
+  /** Bytes of uncommitted entries, of all replicas. */
+  pendingBytes: number;
   batchId: number;
   /** When the last batch was taken. */
   takenAt: MonoMs;

@@ -4,7 +4,6 @@
  */
 import { type Entry, readEntry } from '../entry.ts';
 import { invariant } from '../errors.ts';
-import { limits } from '../limits.ts';
 import { type Append, type Broken, type Commit, fromTail } from '../messages.ts';
 import {
   comparePositions,
@@ -23,13 +22,11 @@ import { abandonWaiters, forgetRequest } from './waiters.ts';
 
 /** Entries that a joiner may be behind when the tail begins to wait for it. */
 const insyncLag = 256;
-/** Entries in flight to a successor beyond what it confirmed. */
-const inFlightEntries = limits.pendingEntries;
 
 /** Takes one entry into the log: at the head because it ordered it, at others because it came down the chain. */
 export function take(r: Replica, ctx: Context, entry: Entry): Item {
   const item = appendEntry(r.log, entry);
-  r.pendingBytes += entry.bytes.length;
+  ctx.notePending(r, entry.bytes.length);
   ctx.touch(r);
   return item;
 }
@@ -56,7 +53,7 @@ export function setCommit(r: Replica, ctx: Context, to: Seq): void {
     const item = itemAt(r.log, seq as Seq);
     invariant(item !== undefined, 'uncommitted entries are in memory', { slot: r.slot, seq });
     r.commit = seq as Seq;
-    r.pendingBytes -= item.entry.bytes.length;
+    ctx.notePending(r, -item.entry.bytes.length);
     remember(r.dedupe, item.entry, ctx.timings.dedupeHorizonMs);
     forgetRequest(r, item);
     answerWaiters(r, ctx, item);
@@ -87,7 +84,7 @@ export function drop(r: Replica, ctx: Context, to: Position): void {
   if (to.seq >= r.log.end.seq) return;
   invariant(to.seq >= r.commit, 'a committed entry is never dropped', { slot: r.slot, to, commit: r.commit });
   for (const item of truncate(r.log, to)) {
-    r.pendingBytes -= item.entry.bytes.length;
+    ctx.notePending(r, -item.entry.bytes.length);
     forgetRequest(r, item);
     abandonWaiters(r, ctx, item);
   }
@@ -176,16 +173,20 @@ function flowDown(r: Replica, ctx: Context, always: boolean): void {
 
 function nextEntries(r: Replica, ctx: Context, d: Downstream): Uint8Array[] {
   const out: Uint8Array[] = [];
-  if (d.sent >= r.log.end.seq || d.sent - d.heard >= inFlightEntries) return out;
+  if (d.sent >= r.log.end.seq || d.sent - d.heard >= ctx.limits.pendingEntries) return out;
   if (d.sent < r.log.base) {
     if (!d.reading) {
       d.reading = true;
-      ctx.readLog((d.sent + 1) as Seq, limits.appendBytes, { kind: 'log', slot: r.slot, session: d.session });
+      ctx.readLog((d.sent + 1) as Seq, ctx.limits.appendBytes, {
+        kind: 'log',
+        slot: r.slot,
+        session: d.session,
+      });
     }
     return out;
   }
   let bytes = 0;
-  for (let seq = d.sent + 1; seq <= r.log.end.seq && bytes < limits.appendBytes; seq++) {
+  for (let seq = d.sent + 1; seq <= r.log.end.seq && bytes < ctx.limits.appendBytes; seq++) {
     const item = itemAt(r.log, seq as Seq);
     invariant(item !== undefined, 'entries above the base are in memory', { slot: r.slot, seq });
     out.push(item.entry.bytes);

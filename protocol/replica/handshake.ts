@@ -168,7 +168,7 @@ export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
   r.learned = start.seq;
   r.passed = start;
   r.promised = start;
-  r.pendingBytes = 0;
+  ctx.notePending(r, -r.pendingBytes);
   r.dedupe = createDedupe();
   r.complete = false;
   r.completeDisk = false;

@@ -5,7 +5,6 @@
  */
 import { type Entry, readEntry, storesValue } from '../entry.ts';
 import { invariant } from '../errors.ts';
-import { limits } from '../limits.ts';
 import type { CopyChunk, CopyRequest } from '../messages.ts';
 import type { Scanned } from '../persist.ts';
 import type { Incarnation, Key, NodeName, Seq } from '../words.ts';
@@ -33,7 +32,7 @@ export function onCopyRequest(
   m: CopyRequest,
 ): void {
   if (sender(r, from, incarnation) === null || r.role !== 'member' || !r.complete) return;
-  ctx.scan(m.after, limits.copyBytes, {
+  ctx.scan(m.after, ctx.limits.copyBytes, {
     kind: 'copy',
     slot: r.slot,
     to: from,

@@ -1,5 +1,6 @@
 /** The state of one replica: plain data, so that it can be copied, compared and shown. */
 import type { Entry } from '../entry.ts';
+import type { Limits } from '../limits.ts';
 import type { ChainMessage, ReplicaReport } from '../messages.ts';
 import type { Notice } from '../node/contract.ts';
 import type { ReadRequest, Reply, WriteRequest } from '../requests.ts';
@@ -223,6 +224,7 @@ export interface Context {
   readonly name: NodeName;
   readonly incarnation: Incarnation;
   readonly timings: Timings;
+  readonly limits: Limits;
   /** The read lease covers the install with this number now. */
   leaseCovers(r: Replica): boolean;
   /** This node's clock agrees with its neighbours' (rule 2.9). */
@@ -237,6 +239,10 @@ export interface Context {
   scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' }): void;
   /** Something changed that the coordinator should hear at once. */
   report(r: Replica): void;
+  /** Bytes of uncommitted entries that this replica took (or let go of), counted for the node too. */
+  notePending(r: Replica, bytes: number): void;
+  /** Bytes of uncommitted entries that this node may still take. */
+  readonly pendingRoom: number;
   /** Something to send or to persist: look at this replica at the next drain. */
   touch(r: Replica): void;
   nextInstall(): number;

@@ -3,7 +3,6 @@
  * newest pending value; a refusal is a strong read; a retry finds its first attempt in the results or in the log.
  */
 import { type Entry, type EntryKind, makeEntry, type Refusal, readEntry, storesValue } from '../entry.ts';
-import { limits } from '../limits.ts';
 import { failure } from '../replies.ts';
 import type { Condition, WriteRequest } from '../requests.ts';
 import { type MonoMs, origin, type Position, type Seq } from '../words.ts';
@@ -107,9 +106,15 @@ function admit(r: Replica, ctx: Context, tag: number, q: WriteRequest): boolean 
         `the clock of ${ctx.name} is far off its neighbours'; set it right, until then it takes no writes`,
       ),
     );
-  if (r.log.end.seq - r.commit >= limits.pendingEntries || r.pendingBytes >= limits.pendingBytes)
+  const { pendingEntries, pendingBytes } = ctx.limits;
+  if (r.log.end.seq - r.commit >= pendingEntries || r.pendingBytes >= pendingBytes)
     return refuse(
       failure('OVERLOADED', 'too many writes of this slot wait for the chain; slow down and try again'),
+    );
+  // Fair among slots: each may hold as much as is left free, so that a slow chain leaves room for the others.
+  if (r.pendingBytes >= ctx.pendingRoom)
+    return refuse(
+      failure('OVERLOADED', `too many writes of all slots wait at ${ctx.name}; slow down and try again`),
     );
   return true;
 }

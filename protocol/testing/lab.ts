@@ -6,6 +6,7 @@
 import type { Desired, StoreOutcome } from '../coordinator/contract.ts';
 import { CoordinatorCore } from '../coordinator/coordinator.ts';
 import { type Entry, readEntry } from '../entry.ts';
+import { type Limits, limits } from '../limits.ts';
 import { NodeCore } from '../node/node.ts';
 import type { Boot, BootSlot, PersistItem } from '../persist.ts';
 import type { Reply, Request } from '../requests.ts';
@@ -102,6 +103,8 @@ interface LabNode {
   core: NodeCore;
   readonly disk: LabDisk;
   up: boolean;
+  /** Its disk finishes nothing. */
+  stalled: boolean;
 }
 
 export class Lab {
@@ -111,10 +114,17 @@ export class Lab {
   readonly desired: Desired;
   readonly replies = new Map<number, Reply>();
   readonly #objects = new Map<string, { value: string; tag: number }>();
+  readonly #limits: Limits;
   #tag = 0;
   #caller = 0;
 
-  constructor(options: { nodes: number; slots?: number; replicationFactor?: number }) {
+  constructor(options: {
+    nodes: number;
+    slots?: number;
+    replicationFactor?: number;
+    limits?: Partial<Limits>;
+  }) {
+    this.#limits = { ...limits, ...options.limits };
     this.desired = {
       slots: options.slots ?? 4,
       replicationFactor: options.replicationFactor ?? 3,
@@ -152,9 +162,10 @@ export class Lab {
       coordinators: ['c0:1'],
       ownClient: clientId(1 + this.nodes.size),
       lockProof: true,
+      limits: this.#limits,
     };
     const core = new NodeCore(config, disk.boot(`store-${name}`), this.now);
-    this.nodes.set(name, { name, core, disk, up: true });
+    this.nodes.set(name, { name, core, disk, up: true, stalled: false });
     core.handle({ kind: 'coordinatorLink', to: 'c0:1', up: true }, this.now);
     for (const other of this.nodes.values()) {
       if (other.name === name || !other.up) continue;
@@ -169,6 +180,15 @@ export class Lab {
     n.up = false;
     for (const other of this.nodes.values())
       if (other.up) other.core.handle({ kind: 'link', peer: n.name, up: false }, this.now);
+  }
+
+  stall(name: string): void {
+    this.node(name).stalled = true;
+  }
+
+  resume(name: string): void {
+    this.node(name).stalled = false;
+    this.settle();
   }
 
   /** Lets time pass; everything that is due happens. */
@@ -257,7 +277,7 @@ export class Lab {
     }
     for (const c of e.control)
       this.coordinator.handle({ kind: 'node', link: n.name, message: c.message }, this.now);
-    const batch = n.core.takeBatch();
+    const batch = n.stalled ? null : n.core.takeBatch();
     if (batch !== null) {
       moved = true;
       n.disk.write(batch.items);

@@ -1,4 +1,5 @@
 /** What the replica code needs of its node, over the small world. Time stands still; leases are moves. */
+import { limits } from '../../protocol/limits.ts';
 import type { ChainMessage } from '../../protocol/messages.ts';
 import { onLogRead } from '../../protocol/replica/chain.ts';
 import { onReadFetched } from '../../protocol/replica/reading.ts';
@@ -13,6 +14,7 @@ export class SmallContext implements Context {
   mono = 0;
   readonly wall = 1_700_000_000_000;
   readonly timings = defaultTimings;
+  readonly limits = limits;
   readonly clockTrusted = true;
   readonly failed = false;
   readonly replies: { readonly tag: number; readonly reply: Reply }[] = [];
@@ -97,6 +99,10 @@ export class SmallContext implements Context {
 
   report(): void {}
   touch(): void {}
+  readonly pendingRoom = Number.MAX_SAFE_INTEGER;
+  notePending(r: Replica, bytes: number): void {
+    r.pendingBytes += bytes;
+  }
   notice(): void {}
 
   nextInstall(): number {
