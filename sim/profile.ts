@@ -43,6 +43,8 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
       durability: os ? 'os' : 'fsync',
       writeMs: random.pick([0.1, 1, 8]),
       spreadMs: random.pick([0.2, 3, 30]),
+      // Scans take no time until a chunk of a copy says no more than the oldest state that it may show (R42).
+      scanMs: 0,
     },
     faults: pickFaults(random),
     faultEveryMs: random.pick([80, 200, 500]),

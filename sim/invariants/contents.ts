@@ -1,7 +1,10 @@
-/** What replicas of one slot must have in common when nothing happens any more. */
-import type { Entry } from '../../protocol/entry.ts';
-import { formatPosition, type Slot } from '../../protocol/words.ts';
+/** What replicas of one slot must have in common: at the end of a run, and when one of them becomes a member. */
+import { changesKey, type Entry, storesValue } from '../../protocol/entry.ts';
+import { createDedupe, type Dedupe, remember } from '../../protocol/replica/dedupe.ts';
+import type { Replica } from '../../protocol/replica/state.ts';
+import { formatPosition, type Key, type Slot } from '../../protocol/words.ts';
 import { endOf } from '../world/content.ts';
+import type { Disk } from '../world/disk.ts';
 import type { NodeHost } from '../world/node-host.ts';
 import { placeOf, type SlotLedger } from './ledger.ts';
 
@@ -39,10 +42,65 @@ export function compareContents(ledger: SlotLedger, hosts: readonly NodeHost[]):
   return wrong;
 }
 
-/** The dedupe table in an order of its own: sessions come and go in the order of the log, results likewise. */
+/**
+ * What a store that just became serving, or that is opened again, holds of what is committed: its values are those of the
+ * commit mark that is on its disk, its log is the committed one. Sentences for what is not.
+ */
+export function compareAtMark(ledger: SlotLedger, disk: Disk): string[] {
+  const s = disk.content.slots.get(ledger.slot);
+  if (s === undefined) return [`${disk.id} holds nothing of slot ${ledger.slot}`];
+  const mark = s.marks.commit.seq;
+  if (mark > ledger.committed.length)
+    return [`${disk.id} has the commit mark ${mark}, but ${ledger.committed.length} entries are committed`];
+  const wrong: string[] = [];
+  const values = valuesAt(ledger, mark);
+  for (const [key, entry] of values) {
+    const held = s.values.get(key);
+    if (held === undefined || placeOf(held) !== placeOf(entry))
+      wrong.push(
+        `${disk.id} has ${describe(held)} for ${key} at its mark ${mark}, not ${formatPosition(entry)}`,
+      );
+  }
+  for (const [key, entry] of s.values)
+    if (!values.has(key))
+      wrong.push(`${disk.id} has ${formatPosition(entry)} for ${key} at its mark ${mark}, which is absent`);
+  for (const entry of s.log) {
+    const committed = ledger.committed[entry.seq - 1];
+    if (entry.seq <= mark && committed !== undefined && committed.version !== entry.version)
+      wrong.push(`${disk.id} has ${formatPosition(entry)} in its log, not ${formatPosition(committed)}`);
+  }
+  return wrong;
+}
+
+/** '' when a replica remembers the results that the committed log up to its mark gives, else what it remembers instead. */
+export function compareResults(ledger: SlotLedger, r: Replica, horizonMs: number): string {
+  const right = createDedupe();
+  for (const entry of ledger.committed.slice(0, r.commit)) remember(right, entry, horizonMs);
+  const wanted = written(right);
+  const found = written(r.dedupe);
+  return found === wanted
+    ? ''
+    : `remembers other results of writes than its log gives:\n    ${found}\n    ${wanted}`;
+}
+
+function valuesAt(ledger: SlotLedger, mark: number): ReadonlyMap<Key, Entry> {
+  if (mark === ledger.committed.length) return ledger.values;
+  const values = new Map<Key, Entry>();
+  for (const entry of ledger.committed.slice(0, mark)) {
+    if (!changesKey(entry)) continue;
+    if (storesValue(entry)) values.set(entry.key, entry);
+    else values.delete(entry.key);
+  }
+  return values;
+}
+
 function resultsOf(host: NodeHost, slot: Slot): string {
   const table = host.core.state.replicas.get(slot)?.dedupe;
-  if (table === undefined) return 'nothing';
+  return table === undefined ? 'nothing' : written(table);
+}
+
+/** The dedupe table in an order of its own: sessions come and go in the order of the log, results likewise. */
+function written(table: Dedupe): string {
   const sessions = [...table.sessions].map(([client, s]) => {
     const results = [...s.results]
       .map(([n, r]) => `${n}@${formatPosition(r.position)}${r.refusal ?? ''}`)

@@ -20,6 +20,7 @@ import { holdsEntry } from '../world/content.ts';
 import type { Disk } from '../world/disk.ts';
 import type { NodeHost } from '../world/node-host.ts';
 import { type SavedChains, wholeStores } from '../world/saved-state.ts';
+import { compareAtMark, compareResults } from './contents.ts';
 import { createSlotLedger, nameOf, noteCommitted, noteEntry, placeOf, type SlotLedger } from './ledger.ts';
 
 export interface Violation {
@@ -81,6 +82,9 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
     const marks = new Map<Slot, number>();
     appliedMarks.set(host.disk, marks);
     for (const s of host.disk.content.slots.values()) {
+      const ledger = ledgers[s.slot] as SlotLedger;
+      if (ledger.serving.has(host.disk.id) && !isUnsafe(host.disk, s.slot))
+        for (const wrong of compareAtMark(ledger, host.disk)) fail('I3', s.slot, `at its start ${wrong}`);
       marks.set(s.slot, s.marks.commit.seq);
       for (const entry of s.log) noteOnDisk(host, s.slot, entry);
     }
@@ -187,6 +191,11 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
         r.slot,
         `${host.name} serves at version ${version}, but lacks ${formatPosition(last)}, which is committed`,
       );
+    for (const wrong of compareAtMark(ledger, host.disk))
+      fail('I3', r.slot, `when it began to serve version ${version}, ${wrong}`);
+    const results = compareResults(ledger, r, host.core.state.config.timings.dedupeHorizonMs);
+    if (results !== '')
+      fail('I4', r.slot, `when it began to serve version ${version}, ${host.name} ${results}`);
   }
 
   function committed(host: NodeHost, r: Replica, from: number): void {

@@ -27,7 +27,7 @@ const oneChain = {
   faultEveryMs: 80,
   faultForMs: [100, 3000],
 } as const satisfies Partial<Plan>;
-const slowDisks = { durability: 'fsync', writeMs: 8, spreadMs: 60 } as const;
+const slowDisks = { durability: 'fsync', writeMs: 8, spreadMs: 60, scanMs: 30 } as const;
 const lateNetwork = {
   delayMs: 2,
   spreadMs: 10,

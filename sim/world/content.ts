@@ -23,9 +23,14 @@ export interface SlotContent {
   marks: Marks;
   dedupe: Uint8Array | null;
   values: Map<Key, Entry>;
+  /** Reads of the values that are under way. */
+  readonly watches: Set<Watch>;
   /** After a power cut under durability `os`: the log is proven up to here only. */
   syncedEnd: Position | null;
 }
+
+/** What keys held since a read began, oldest first, each time before it changed; undefined = nothing. */
+export type Watch = Map<Key, (Entry | undefined)[]>;
 
 export interface Content {
   identity: Identity;
@@ -45,7 +50,10 @@ export const copyContent = (c: Content): Content => ({
   identity: c.identity,
   registeredOn: c.registeredOn,
   slots: new Map(
-    [...c.slots].map(([slot, s]) => [slot, { ...s, log: [...s.log], values: new Map(s.values) }]),
+    [...c.slots].map(([slot, s]) => [
+      slot,
+      { ...s, log: [...s.log], values: new Map(s.values), watches: new Set() },
+    ]),
   ),
 });
 
@@ -85,24 +93,31 @@ export function bootSlotOf(s: SlotContent): BootSlot {
   return s.syncedEnd === null ? boot : { ...boot, syncedEnd: s.syncedEnd };
 }
 
+/** What the disk holds of a slot; nothing, when it never held any of it. */
+export const heldOf = (content: Content, slot: Slot): SlotContent =>
+  content.slots.get(slot) ?? emptySlot(slot);
+
 function slotContent(content: Content, slot: Slot): SlotContent {
   let s = content.slots.get(slot);
   if (s === undefined) {
-    s = {
-      slot,
-      assignment: null,
-      version: 0 as ChainVersion,
-      start: origin,
-      log: [],
-      marks: marksAt(origin),
-      dedupe: null,
-      values: new Map(),
-      syncedEnd: null,
-    };
+    s = emptySlot(slot);
     content.slots.set(slot, s);
   }
   return s;
 }
+
+const emptySlot = (slot: Slot): SlotContent => ({
+  slot,
+  assignment: null,
+  version: 0 as ChainVersion,
+  start: origin,
+  log: [],
+  marks: marksAt(origin),
+  dedupe: null,
+  values: new Map(),
+  watches: new Set(),
+  syncedEnd: null,
+});
 
 const marksAt = (start: Position): Marks => ({
   commit: start,
@@ -140,6 +155,7 @@ function applyItem(s: SlotContent, item: Exclude<PersistItem, { kind: 'identity'
     case 'erase':
       s.start = item.start;
       s.log = [];
+      if (s.watches.size > 0) for (const key of s.values.keys()) noteChange(s, key);
       s.values.clear();
       s.marks = marksAt(item.start);
       s.dedupe = null;
@@ -168,8 +184,18 @@ function append(s: SlotContent, entry: Entry): void {
 
 function applyEntry(s: SlotContent, entry: Entry): void {
   if (!changesKey(entry)) return;
+  if (s.watches.size > 0) noteChange(s, entry.key);
   if (storesValue(entry)) s.values.set(entry.key, entry);
   else s.values.delete(entry.key);
+}
+
+function noteChange(s: SlotContent, key: Key): void {
+  const before = s.values.get(key);
+  for (const watch of s.watches) {
+    const held = watch.get(key);
+    if (held === undefined) watch.set(key, [before]);
+    else held.push(before);
+  }
 }
 
 function trim(s: SlotContent, start: Position, dedupe: Uint8Array): void {

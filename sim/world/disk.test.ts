@@ -11,7 +11,7 @@ function stand(durability: 'fsync' | 'os' = 'fsync', seed = 1): { schedule: Sche
   const schedule = createSchedule();
   return {
     schedule,
-    disk: createDisk(schedule, createRandom(seed), 'd', { durability, writeMs: 1, spreadMs: 1 }),
+    disk: createDisk(schedule, createRandom(seed), 'd', { durability, writeMs: 1, spreadMs: 1, scanMs: 10 }),
   };
 }
 

@@ -1,13 +1,23 @@
 /**
  * A disk with one write under way at a time. A batch is durable as a whole or not at all; when the power goes while
- * it is being written, chance decides. Under durability `os` a written batch is in the page cache first: it survives
+ * it is being written, chance decides; it can be read a moment before it is reported. Reads, scans and log reads begin
+ * and end, and what they show lies in between (reads.ts). Under durability `os` a written batch is in the page cache first: it survives
  * the process, and is lost with the machine until the next flush.
  */
 import type { Entry } from '../../protocol/entry.ts';
 import type { Batch, Boot, PersistItem, Scanned } from '../../protocol/persist.ts';
 import { type Key, type Seq, type Slot, storeId } from '../../protocol/words.ts';
 import type { Random } from '../random.ts';
-import { applyBatch, bootSlotOf, type Content, copyContent, createContent, endOf } from './content.ts';
+import {
+  applyBatch,
+  bootSlotOf,
+  type Content,
+  copyContent,
+  createContent,
+  endOf,
+  heldOf,
+} from './content.ts';
+import { beginFetch, beginLogRead, beginScan } from './reads.ts';
 import type { Schedule } from './schedule.ts';
 
 export interface DiskOptions {
@@ -15,6 +25,8 @@ export interface DiskOptions {
   /** A write takes `writeMs`, up to `spreadMs` more, and now and then ten times that. */
   readonly writeMs: number;
   readonly spreadMs: number;
+  /** A scan or a read of the log takes up to so long. */
+  readonly scanMs: number;
 }
 
 export interface Disk {
@@ -28,12 +40,11 @@ export interface Disk {
   /** A machine takes the disk; `boot` numbers the times that machines were booted. */
   mount(boot: number): void;
   write(batch: Batch, done: () => void, failed: (why: string) => void): void;
-  fetch(slot: Slot, key: Key): Uint8Array | null | 'corrupt';
-  readLog(slot: Slot, from: Seq, maxBytes: number): readonly Entry[];
-  scan(slot: Slot, after: Key | null, maxBytes: number): Scanned | 'corrupt';
+  /** Each read begins now and calls back when it ends: in this very moment, or later. */
+  fetch(slot: Slot, key: Key, done: (found: Found) => void): void;
+  readLog(slot: Slot, from: Seq, maxBytes: number, done: (entries: readonly Entry[]) => void): void;
+  scan(slot: Slot, after: Key | null, maxBytes: number, done: (result: Scanned | 'corrupt') => void): void;
   boot(): Boot;
-  /** Time for a read, ms; now and then 0: the value was in the cache. */
-  readTime(): number;
   /** Nothing is written for so long. */
   stall(ms: number): void;
   unstall(): void;
@@ -51,6 +62,8 @@ export interface Disk {
   save(): () => void;
 }
 
+export type Found = Uint8Array | null | 'corrupt';
+
 /** Now and then a single read takes up to so long, while others do not. */
 const slowReadMs = 2000;
 
@@ -65,7 +78,7 @@ export function createDisk(
   /** Under `os`: what a power cut leaves for sure, and what was written since. */
   let synced = options.durability === 'os' ? copyContent(from) : null;
   let unsynced: Batch[] = [];
-  let writing: { batch: Batch; gone: boolean } | null = null;
+  let writing: { batch: Batch; gone: boolean; there: boolean } | null = null;
   let stalledUntil = 0;
   let breaks = false;
   let machineBoot = -1;
@@ -91,7 +104,7 @@ export function createDisk(
   }
 
   function write(batch: Batch, done: () => void, failed: (why: string) => void): void {
-    const job = { batch, gone: false };
+    const job = { batch, gone: false, there: false };
     writing = job;
     const finish = (): void => {
       if (job.gone) return;
@@ -100,11 +113,17 @@ export function createDisk(
         if (Number.isFinite(stalledUntil)) schedule.at(Math.min(stalledUntil, schedule.now + 100), finish);
         return;
       }
-      writing = null;
       if (!breaks) {
         settle(batch);
-        return done();
+        // It is there, and nobody was told yet.
+        job.there = true;
+        return after(random.chance(0.5) ? 0 : random.next() * options.spreadMs, () => {
+          if (job.gone) return;
+          writing = null;
+          done();
+        });
       }
+      writing = null;
       breaks = false;
       if (random.chance(0.5)) settle(batch);
       failed('the disk reported an input/output error');
@@ -117,10 +136,22 @@ export function createDisk(
     return Number.isFinite(stalledUntil) ? Math.max(0, stalledUntil - schedule.now) : 0;
   }
 
+  /** 0 now and then: what is read was in the cache. */
+  function readTime(usualMs: number): number {
+    if (usualMs === 0) return stallLeft();
+    if (random.chance(0.5)) return 0;
+    return (random.chance(0.02) ? slowReadMs : usualMs) * random.next() + stallLeft();
+  }
+
+  function after(ms: number, then: () => void): void {
+    if (ms === 0) then();
+    else schedule.after(ms, then);
+  }
+
   function abandon(): void {
     if (writing === null) return;
     writing.gone = true;
-    if (random.chance(0.5)) settle(writing.batch);
+    if (!writing.there && random.chance(0.5)) settle(writing.batch);
     writing = null;
   }
 
@@ -151,38 +182,30 @@ export function createDisk(
       machineBoot = boot;
     },
     write,
-    fetch(slot, key) {
-      if (rotten.has(key)) return 'corrupt';
-      return content.slots.get(slot)?.values.get(key)?.bytes ?? null;
+    fetch(slot, key, done) {
+      const shown = beginFetch(random, heldOf(content, slot), key);
+      after(readTime(options.writeMs), () => {
+        const entry = shown();
+        done(entry === undefined ? null : rotten.has(key) ? 'corrupt' : entry.bytes);
+      });
     },
-    readLog(slot, from_, maxBytes) {
-      const s = content.slots.get(slot);
-      if (s === undefined || from_ <= s.start.seq) return [];
-      return upTo(s.log.slice(from_ - s.start.seq - 1), maxBytes);
+    readLog(slot, from_, maxBytes, done) {
+      const shown = beginLogRead(random, heldOf(content, slot), from_, maxBytes);
+      after(readTime(options.scanMs), () => done(shown()));
     },
-    scan(slot, after, maxBytes) {
-      const values = content.slots.get(slot)?.values ?? new Map<Key, Entry>();
-      const keys = [...values.keys()].filter((key) => after === null || key > after).sort();
-      const found = upTo(
-        keys.map((key) => values.get(key) as Entry),
-        maxBytes,
-      );
-      if (found.some((e) => rotten.has(e.key))) return 'corrupt';
-      const last = found[found.length - 1];
-      return {
-        values: found.map((e) => e.bytes),
-        next: last === undefined || found.length === keys.length ? null : last.key,
-      };
+    scan(slot, after_, maxBytes, done) {
+      const shown = beginScan(random, heldOf(content, slot), after_, maxBytes);
+      after(readTime(options.scanMs), () => {
+        const { entries, next } = shown();
+        if (entries.some((e) => rotten.has(e.key))) return done('corrupt');
+        done({ values: entries.map((e) => e.bytes), next });
+      });
     },
     boot: () => ({
       store: storeId(id),
       identity: content.identity,
       slots: [...content.slots.values()].map(bootSlotOf),
     }),
-    readTime: () => {
-      if (random.chance(0.5)) return 0;
-      return (random.chance(0.02) ? slowReadMs : options.writeMs) * random.next() + stallLeft();
-    },
     stall(ms) {
       stalledUntil = Math.max(stalledUntil, schedule.now + ms);
     },
@@ -199,7 +222,7 @@ export function createDisk(
     powerLoss,
     clone() {
       const copy = copyContent(content);
-      if (writing !== null && random.chance(0.5)) applyBatch(copy, writing.batch, machineBoot);
+      if (writing?.there === false && random.chance(0.5)) applyBatch(copy, writing.batch, machineBoot);
       return createDisk(schedule, random, id, options, copy);
     },
     flush,
@@ -217,15 +240,3 @@ export function createDisk(
 /** Written with a sync even under `os`: a store must not forget to what it belongs. */
 const isPrecious = ({ kind }: PersistItem): boolean =>
   kind === 'identity' || kind === 'assignment' || kind === 'erase';
-
-/** The first ones, at least one if there is one, no more once `maxBytes` are reached. */
-function upTo(entries: readonly Entry[], maxBytes: number): Entry[] {
-  const out: Entry[] = [];
-  let bytes = 0;
-  for (const e of entries) {
-    if (bytes >= maxBytes) break;
-    out.push(e);
-    bytes += e.bytes.length;
-  }
-  return out;
-}

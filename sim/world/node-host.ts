@@ -161,17 +161,12 @@ export function createNodeHost(
     for (const { to, message } of effects.control)
       sendTo(to, { incarnation: core.incarnation, messages: [message] });
     for (const { tag: t, reply } of effects.replies) answer(t, reply);
-    for (const { id, slot, key } of effects.fetches) {
-      // A read that takes its time shows the store as it was at any moment meanwhile: here at the first or the last.
-      const first = world.random.chance(0.5) ? disk.fetch(slot, key) : undefined;
-      read(() =>
-        loop.deliver({ kind: 'fetched', id, entry: first === undefined ? disk.fetch(slot, key) : first }),
-      );
-    }
+    for (const { id, slot, key } of effects.fetches)
+      disk.fetch(slot, key, (entry) => loop.deliver({ kind: 'fetched', id, entry }));
     for (const { id, slot, from, maxBytes } of effects.logReads)
-      read(() => loop.deliver({ kind: 'logRead', id, entries: disk.readLog(slot, from, maxBytes) }));
+      disk.readLog(slot, from, maxBytes, (entries) => loop.deliver({ kind: 'logRead', id, entries }));
     for (const { id, slot, after, maxBytes } of effects.scans)
-      read(() => loop.deliver({ kind: 'scanned', id, result: disk.scan(slot, after, maxBytes) }));
+      disk.scan(slot, after, maxBytes, (result) => loop.deliver({ kind: 'scanned', id, result }));
     for (const { name, level, fields } of effects.notices) {
       trace.note(
         'notice',
@@ -184,12 +179,6 @@ export function createNodeHost(
     }
     dialPeers();
     writeNext();
-  }
-
-  function read(deliver: () => void): void {
-    const wait = disk.readTime();
-    if (wait === 0) deliver();
-    else schedule.after(wait, () => loop.alive && deliver());
   }
 
   function sendToPeer(peer: string, messages: readonly PeerMessage[]): void {
