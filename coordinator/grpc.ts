@@ -2,9 +2,8 @@
 
 import { grpcAddressOf } from '../process/addresses.ts';
 import type { CoordinatorView } from '../protocol/coordinator/contract.ts';
-import { assignmentOf } from '../protocol/coordinator/state.ts';
 import { ChainError } from '../protocol/errors.ts';
-import { type Epoch, epoch, nodeName, type Revision, type StoreId } from '../protocol/words.ts';
+import { type Epoch, nodeName, type Revision } from '../protocol/words.ts';
 import type { Handlers } from '../transport/grpc.ts';
 import {
   type ClusterMethods,
@@ -22,7 +21,7 @@ export function clusterHandlers(host: CoordinatorHost): Handlers<ClusterMethods>
   ): Promise<{ readonly answer: T } | undefined> => {
     const view = host.view();
     if (view.leading) return undefined;
-    if (view.leader === '' || view.leader === host.core.state.config.address)
+    if (view.leader === '' || view.leader === host.address)
       throw new ChainError(
         'UNAVAILABLE',
         `no coordinator leads now${view.waiting === '' ? '' : ` (${view.waiting})`}; ask again`,
@@ -37,7 +36,7 @@ export function clusterHandlers(host: CoordinatorHost): Handlers<ClusterMethods>
   return {
     async topology(_, call) {
       const other = await elsewhere((leader) => leader.topology({}, call));
-      return other === undefined ? routes(host) : other.answer;
+      return other === undefined ? host.core.routes() : other.answer;
     },
     async status(_, call) {
       const other = await elsewhere((leader) => leader.status({}, call));
@@ -57,56 +56,40 @@ export function clusterHandlers(host: CoordinatorHost): Handlers<ClusterMethods>
   };
 }
 
-function routes(host: CoordinatorHost) {
-  const { saved } = host.core.state;
-  return {
-    clusterId: saved?.clusterId ?? '',
-    epoch: saved?.epoch ?? epoch(0),
-    revision: saved?.revision ?? 0,
-    slots: saved?.slots ?? 0,
-    chains: (saved?.chains ?? []).map(assignmentOf),
-    times: [],
-  };
-}
-
 function status(host: CoordinatorHost): StatusResponse {
   const view = host.view();
-  const { saved, heard, now, desired } = host.core.state;
+  const chains = new Map(host.core.routes().chains.map((chain) => [chain.slot, chain]));
   return {
     clusterId: view.clusterId,
     epoch: view.epoch as Epoch,
     revision: view.revision as Revision,
     leader: view.leader,
-    nodes: view.nodes.map((n): NodeStatus => {
-      const known = saved?.nodes.find((s) => s.node === n.node);
-      const h = heard.get(n.node);
-      return {
+    nodes: view.nodes.map(
+      (n): NodeStatus => ({
         node: n.node,
-        store: known?.store ?? ('' as StoreId),
-        place: known?.place ?? {
+        store: n.store,
+        place: {
           address: n.address,
           grpc: n.grpc,
           admin: n.admin,
           zone: n.zone,
           host: n.host,
-          weight: 1,
+          weight: n.weight,
         },
         incarnation: n.incarnation,
         health: healthOf(n.status),
-        silentMs: h === undefined ? 0 : Math.max(0, Math.round(now.mono - h.at)),
+        silentMs: n.silentMs,
         admitted: n.admitted,
-        leaving: n.draining || h?.leaving === true,
+        leaving: n.draining,
         left: n.chains === 0,
-        failed: h?.failed ?? '',
-      };
-    }),
+        failed: n.failed,
+      }),
+    ),
     chains: view.chains.flatMap((c) => {
-      const chain = saved?.chains[c.slot];
-      if (chain === undefined) return [];
+      const assignment = chains.get(c.slot);
+      if (assignment === undefined) return [];
       const serving = c.members.filter((m) => m.state === 'serving').length;
-      return [
-        { assignment: assignmentOf(chain), serving, desired: desired.replicationFactor, why: c.reason },
-      ];
+      return [{ assignment, serving, desired: host.desired.replicationFactor, why: c.reason }];
     }),
   };
 }

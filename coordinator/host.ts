@@ -7,6 +7,7 @@ import type { Clock } from '../process/clock.ts';
 import type {
   CoordinatorCommand,
   CoordinatorConfig,
+  CoordinatorCoreContract,
   CoordinatorEffects,
   CoordinatorEvent,
   CoordinatorView,
@@ -43,11 +44,12 @@ const storePatienceMs = 1500;
 const commandPatienceMs = 10_000;
 
 export class CoordinatorHost {
-  readonly core: CoordinatorCore;
+  readonly core: CoordinatorCoreContract;
   readonly #options: CoordinatorHostOptions;
   readonly #links = new Map<string, Peer>();
   readonly #commands = new Map<number, (result: CommandResult) => void>();
   readonly #ticker: NodeJS.Timeout;
+  #desired: Desired;
   #connections = 0;
   #commandTag = 0;
   #turnDue = false;
@@ -58,6 +60,7 @@ export class CoordinatorHost {
 
   constructor(options: CoordinatorHostOptions) {
     this.#options = options;
+    this.#desired = options.config.desired;
     this.#storeHeardAt = options.clock.now().mono;
     this.core = new CoordinatorCore(options.config, options.clock.now());
     this.#ticker = setInterval(() => this.#handle({ kind: 'tick' }), tickMs);
@@ -83,16 +86,27 @@ export class CoordinatorHost {
     return this.core.view(this.#options.clock.now());
   }
 
+  /** Control address that nodes are told when this one leads. */
+  get address(): string {
+    return this.#options.config.address;
+  }
+
+  /** What the manifest wants now. */
+  get desired(): Desired {
+    return this.#desired;
+  }
+
   /** '' = the state store answers, so this coordinator leads or can take over; else what is wrong. */
   get trouble(): string {
     if (this.#stopped) return 'this coordinator has stopped';
     const silentMs = this.#options.clock.now().mono - this.#storeHeardAt;
-    const { coordinatorLeaseMs } = this.core.state.desired.timings;
+    const { coordinatorLeaseMs } = this.#desired.timings;
     if (silentMs <= 2 * coordinatorLeaseMs) return '';
     return `the state store has not answered for ${Math.round(silentMs / 1000)} s${this.#stalled === '' ? '' : `: ${this.#stalled}`}`;
   }
 
   want(desired: Desired): void {
+    this.#desired = desired;
     this.#handle({ kind: 'desired', desired });
   }
 

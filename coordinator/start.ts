@@ -71,7 +71,7 @@ export async function startCoordinator(
       host: listen,
       self: {
         get clusterId() {
-          return running.core.state.saved?.clusterId ?? '';
+          return running.core.clusterId;
         },
         name: settings.name,
         role: 'coordinator',

@@ -1,8 +1,6 @@
 /** The admin server of a storage node: health, metrics, and what its replicas are. */
 import type { Registry } from 'prom-client';
 import { type AdminServer, startAdmin } from '../process/admin.ts';
-import { canRead } from '../protocol/replica/reading.ts';
-import { placeOf } from './gauges.ts';
 import type { NodeHost } from './host.ts';
 import { Readiness } from './readiness.ts';
 
@@ -44,48 +42,24 @@ function liveness(node: NodeHost | null): string {
 function reasonNotReady(node: NodeHost | null): string {
   if (node === null) return starting;
   if (node.stopped) return 'the node has stopped';
-  const { control } = node.core.state;
-  if (control.failed !== '') return `the store failed: ${control.failed}`;
-  if (control.leaving) return 'the node is leaving its chains';
   if (node.core.admitted) return '';
-  return control.registered
+  const { failed, leaving, registered } = node.core.view();
+  if (failed !== '') return `the store failed: ${failed}`;
+  if (leaving) return 'the node is leaving its chains';
+  return registered
     ? 'its chains are not complete with it yet'
     : `it is not registered; it asks ${node.core.coordinator}`;
 }
 
-/** What `/state` shows. Positions are `version:sequence`. */
+/** What `/state` shows. */
 function nodeState(node: NodeHost) {
-  const { core } = node;
-  const { control, config } = core.state;
+  const { replicas, leaseUntil, ...view } = node.core.view();
   return {
-    node: config.name,
-    store: core.state.store,
-    clusterId: control.clusterId,
-    incarnation: control.incarnation,
-    epoch: control.epoch,
-    coordinator: core.coordinator,
-    registered: control.registered,
-    admitted: core.admitted,
-    leaving: control.leaving,
-    left: control.left,
-    failed: control.failed,
+    ...view,
     space: node.space.level,
     waiting: node.waiting,
     links: node.links.counts,
-    place: config.place,
-    replicas: [...core.state.replicas.values()]
-      .sort((a, b) => a.slot - b.slot)
-      .map((r) => ({
-        slot: r.slot,
-        version: r.assignment?.version ?? r.highest,
-        role: placeOf(r),
-        serving: r.role === 'member' && canRead(r),
-        complete: r.complete,
-        start: r.log.start.seq,
-        disk: r.disk,
-        end: r.log.end.seq,
-        commit: r.commit,
-        lost: r.lost,
-      })),
+    place: node.config.place,
+    replicas,
   };
 }

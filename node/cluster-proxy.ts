@@ -27,7 +27,7 @@ export function createClusterProxy(host: () => NodeHost): ClusterProxy {
     ask: (calls: Calls<ClusterMethods>, options: { readonly deadlineMs: number }) => Promise<T>,
   ): Promise<T> => {
     const { core } = host();
-    const { coordinators } = core.state.config;
+    const { coordinators } = host().config;
     const order = [core.coordinator, ...coordinators.filter((address) => address !== core.coordinator)];
     let last: unknown = new ChainError('UNAVAILABLE', 'this node knows no coordinator');
     for (const coordinator of order)

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import type { NodeCore } from '../protocol/node/node.ts';
+import type { NodeCoreContract } from '../protocol/node/contract.ts';
+import { openForInspection } from '../protocol/node/inspect.ts';
+import type { NodeState } from '../protocol/node/state.ts';
 import type { Request } from '../protocol/requests.ts';
 import {
   type ChainVersion,
@@ -14,9 +16,11 @@ import { edgeFault } from './edge.ts';
 const limits = { keyBytes: 10, valueBytes: 20, clientConnections: 1 };
 
 /** A core of one slot whose replica has this place in its chain; null = it has no replica. */
-function coreAt(index: number | null): NodeCore {
+function coreAt(index: number | null): NodeCoreContract {
   const replicas = new Map(index === null ? [] : [[0 as Slot, { role: 'member', index }]]);
-  return { state: { config: { name: nodeName('n1'), slots: 1 }, replicas } } as unknown as NodeCore;
+  const core = {} as NodeCoreContract;
+  openForInspection(core, { config: { name: nodeName('n1'), slots: 1 }, replicas } as unknown as NodeState);
+  return core;
 }
 
 function write(op: 'put' | 'delete' | 'add', name = 'key', value = ''): Request {

@@ -1,7 +1,8 @@
 /** What this node refuses before its core sees it: limits that the manifest sets lower, and writes without room on disk. */
 
 import type { ClusterLimits } from '../process/cluster-file.ts';
-import type { NodeCore } from '../protocol/node/node.ts';
+import type { NodeCoreContract } from '../protocol/node/contract.ts';
+import { inspect } from '../protocol/node/inspect.ts';
 import { isHead } from '../protocol/replica/state.ts';
 import { failure } from '../protocol/replies.ts';
 import type { Failure, Request } from '../protocol/requests.ts';
@@ -13,7 +14,7 @@ export function edgeFault(
   q: Request,
   limits: ClusterLimits,
   space: SpaceLevel,
-  core: NodeCore,
+  core: NodeCoreContract,
 ): Failure | null {
   if (q.key.length > limits.keyBytes)
     return failure(
@@ -30,10 +31,10 @@ export function edgeFault(
 }
 
 /** The head refuses for the whole chain. Deletes make room, so they are refused last. */
-function spaceFault(q: Request, space: SpaceLevel, core: NodeCore): Failure | null {
+function spaceFault(q: Request, space: SpaceLevel, core: NodeCoreContract): Failure | null {
   if (q.op === 'delete' && space === 'low') return null;
-  const { name, slots } = core.state.config;
-  const replica = core.state.replicas.get(slotOf(q.key, slots));
+  const { name, slots } = inspect(core).config;
+  const replica = inspect(core).replicas.get(slotOf(q.key, slots));
   if (replica === undefined || !isHead(replica)) return null;
   return failure(
     'OVERLOADED',

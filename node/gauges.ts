@@ -1,33 +1,33 @@
 /** What a storage node shows of its state at each scrape. */
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { canRead } from '../protocol/replica/reading.ts';
-import type { Replica } from '../protocol/replica/state.ts';
+import type { NodeView, ReplicaView } from '../protocol/node/contract.ts';
 import type { NodeHost } from './host.ts';
 
 export function observeNode(registry: Registry, host: NodeHost): void {
   const { core, store } = host;
-  const replicas = (): Replica[] => [...core.state.replicas.values()];
+  const view = lately<NodeView>(() => core.view());
+  const replicas = (): readonly ReplicaView[] => view().replicas;
   const { gauge, counter } = figuresOf(registry);
   gauge('admitted', '1 while the coordinator takes this node for a full member of all its chains.', () =>
     core.admitted ? 1 : 0,
   );
-  gauge('epoch', 'Newest coordinator epoch that this node has seen.', () => core.state.control.epoch);
+  gauge('epoch', 'Newest coordinator epoch that this node has seen.', () => view().epoch);
   gauge('lease_seconds', 'What is left of the read lease.', () =>
-    Math.max(0, (core.state.lease.until - performance.now()) / 1000 || 0),
+    Math.max(0, (view().leaseUntil - performance.now()) / 1000 || 0),
   );
   gauge('requests_waiting', 'Requests that wait for their answer.', () => host.waiting);
-  gauge('requests_waiting_bytes', 'Keys and values of requests that wait.', () => core.state.waitingBytes);
-  gauge('requests_passed', 'Requests that other nodes were asked to answer.', () => core.state.passed.size);
-  gauge('requests_of_nodes', 'Requests that other nodes passed to this one.', () => core.state.asked.size);
+  gauge('requests_waiting_bytes', 'Keys and values of requests that wait.', () => view().waitingBytes);
+  gauge('requests_passed', 'Requests that other nodes were asked to answer.', () => view().passed);
+  gauge('requests_of_nodes', 'Requests that other nodes passed to this one.', () => view().asked);
   gauge('commit_lag_entries', 'Logged and not yet committed entries, in all chains.', () =>
-    replicas().reduce((sum, r) => sum + r.log.end.seq - r.commit, 0),
+    replicas().reduce((sum, r) => sum + r.end - r.commit, 0),
   );
   gauge(
     'commit_lag_entries_max',
     'Logged and not yet committed entries of the chain with most of them.',
-    () => replicas().reduce((most, r) => Math.max(most, r.log.end.seq - r.commit), 0),
+    () => replicas().reduce((most, r) => Math.max(most, r.end - r.commit), 0),
   );
-  gauge('pending_bytes', 'Uncommitted entries that this node holds.', () => core.state.pendingBytes);
+  gauge('pending_bytes', 'Uncommitted entries that this node holds.', () => view().pendingBytes);
   gauge('peer_links', 'Links to peers that should be open.', () => host.links.counts.wanted);
   gauge('peer_links_up', 'Links to peers that are open.', () => host.links.counts.up);
   gauge('coordinator_links_up', 'Links to coordinators that are open.', () => host.coordinators.up);
@@ -54,7 +54,7 @@ export function observeNode(registry: Registry, host: NodeHost): void {
   observeStore(registry, host);
 }
 
-function observeReplicas(registry: Registry, replicas: () => Replica[]): void {
+function observeReplicas(registry: Registry, replicas: () => readonly ReplicaView[]): void {
   new Gauge({
     name: 'chain_node_replicas',
     help: 'Replicas by place in their chain, and whether they answer strong reads.',
@@ -62,30 +62,14 @@ function observeReplicas(registry: Registry, replicas: () => Replica[]): void {
     registers: [registry],
     collect() {
       this.reset();
-      for (const r of replicas())
-        this.inc({ role: placeOf(r), serving: String(r.role === 'member' && canRead(r)) });
+      for (const r of replicas()) this.inc({ role: r.role, serving: String(r.serving) });
     },
   });
 }
 
-/** Where a replica stands in its chain. */
-export function placeOf(r: Replica): 'head' | 'middle' | 'tail' | 'alone' | 'joiner' | 'none' {
-  if (r.role !== 'member') return r.role;
-  const last = (r.assignment?.members.length ?? 1) - 1;
-  if (last === 0) return 'alone';
-  return r.index === 0 ? 'head' : r.index === last ? 'tail' : 'middle';
-}
-
 function observeStore(registry: Registry, { store }: NodeHost): void {
-  const stats = { at: Number.NEGATIVE_INFINITY, value: store.stats() };
-  // One look a scrape: asking resets the slowest write.
-  const look = () => {
-    if (performance.now() - stats.at > 500) {
-      stats.at = performance.now();
-      stats.value = store.stats();
-    }
-    return stats.value;
-  };
+  // Asking resets the slowest write.
+  const look = lately(() => store.stats());
   const { gauge, counter } = figuresOf(registry);
   gauge('store_log_bytes', 'Retained log.', () => look().log.bytes);
   gauge('store_log_records', 'Records of the retained log.', () => look().log.records);
@@ -114,6 +98,19 @@ function observeStore(registry: Registry, { store }: NodeHost): void {
     'Tables of level 0: writers slow down at 8 and stop at 12.',
     () => look().levels[0]?.files ?? 0,
   );
+}
+
+/** One look a scrape. */
+function lately<T>(look: () => T): () => T {
+  let at = Number.NEGATIVE_INFINITY;
+  let value: T | undefined;
+  return () => {
+    if (value === undefined || performance.now() - at > 500) {
+      at = performance.now();
+      value = look();
+    }
+    return value;
+  };
 }
 
 /** Makers of figures that are asked at each scrape. */

@@ -28,7 +28,7 @@ export function keyValueHandlers(host: () => NodeHost): Handlers<KeyValueMethods
       const node = host();
       const request: Request = { op: 'get', key, level, boundMs, token, ...common(call) };
       const reply = expect('read', await ask(node, request));
-      const slot = slotOf(key, node.core.state.config.slots);
+      const slot = slotOf(key, node.config.slots);
       return {
         object: objectOf(reply, key),
         slot,
@@ -67,7 +67,7 @@ class Front {
 
   async write(operation: Write, id: RequestId | null, call: CallContext): Promise<Written> {
     const node = this.#host();
-    const slot = slotOf(operation.key, node.core.state.config.slots);
+    const slot = slotOf(operation.key, node.config.slots);
     const reply =
       id === null
         ? await this.#writeNumbered(node, operation, call)
@@ -102,7 +102,7 @@ class Front {
   }
 
   #sessionOf(node: NodeHost): Session {
-    this.#session ??= new Session(node.core.state.config.ownClient, 0);
+    this.#session ??= new Session(node.config.ownClient, 0);
     this.#session.learn(node.routes);
     return this.#session;
   }

@@ -7,7 +7,7 @@ import type { Clock } from '../process/clock.ts';
 import type { ClusterFile } from '../process/cluster-file.ts';
 import { StartError } from '../process/endings.ts';
 import type { List, Message, PeerMessage } from '../protocol/messages.ts';
-import type { Effects, NodeConfig, NodeEvent } from '../protocol/node/contract.ts';
+import type { Effects, NodeConfig, NodeCoreContract, NodeEvent } from '../protocol/node/contract.ts';
 import { NodeCore } from '../protocol/node/node.ts';
 import type { Boot } from '../protocol/persist.ts';
 import { failure } from '../protocol/replies.ts';
@@ -46,7 +46,8 @@ const trimEveryMs = 1000;
 const waitingOfPeerMax = 65_536;
 
 export class NodeHost {
-  readonly core: NodeCore;
+  readonly core: NodeCoreContract;
+  readonly config: NodeConfig;
   readonly store: Store;
   readonly links: PeerLinks;
   readonly coordinators: CoordinatorLinks;
@@ -72,6 +73,7 @@ export class NodeHost {
     this.#clock = clock;
     this.#metrics = metrics;
     this.store = store;
+    this.config = config;
     this.core = new NodeCore(config, boot, clock.now());
     const monoMs = (): number => clock.now().mono;
     this.#lists = new Lists(this.core, store);
@@ -110,9 +112,9 @@ export class NodeHost {
     const { core } = this;
     return {
       get clusterId() {
-        return core.state.control.clusterId;
+        return core.clusterId;
       },
-      name: this.#options.config.name,
+      name: this.config.name,
       role: 'node',
       get incarnation() {
         return core.incarnation;

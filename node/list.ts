@@ -3,7 +3,8 @@
  * has committed; pages are no snapshot.
  */
 import type { List, Listed } from '../protocol/messages.ts';
-import type { NodeCore } from '../protocol/node/node.ts';
+import type { NodeCoreContract } from '../protocol/node/contract.ts';
+import { inspect } from '../protocol/node/inspect.ts';
 import { positionAt } from '../protocol/replica/log.ts';
 import type { Replica } from '../protocol/replica/state.ts';
 import { failure } from '../protocol/replies.ts';
@@ -19,11 +20,11 @@ const applyMsMax = 2000;
 const lookMs = 5;
 
 export class Lists {
-  readonly #core: NodeCore;
+  readonly #core: NodeCoreContract;
   readonly #store: Store;
   #underWay = 0;
 
-  constructor(core: NodeCore, store: Store) {
+  constructor(core: NodeCoreContract, store: Store) {
     this.#core = core;
     this.#store = store;
   }
@@ -41,7 +42,7 @@ export class Lists {
   }
 
   async #page({ id, slot, after, maxBytes }: List): Promise<Listed | Failure> {
-    const replica = this.#core.state.replicas.get(slot);
+    const replica = inspect(this.#core).replicas.get(slot);
     if (replica === undefined || !isWhole(replica)) return this.#notHere(slot);
     const at = positionAt(replica.log, replica.commit);
     // What was acknowledged before the page was asked for is in it.

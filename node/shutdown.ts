@@ -29,15 +29,10 @@ export async function leaveChains(host: NodeHost, { leaveMs, log, hurry }: Leave
     const now = performance.now();
     if (host.coordinators.up > 0) heardAt = now;
     const alone = now - heardAt > patienceWithoutCoordinatorMs;
-    const never = !host.core.state.control.registered && host.core.state.replicas.size === 0;
-    if (alone || never || now - began > leaveMs || hurry.aborted || host.stopped) {
-      const why = never
-        ? 'it was in no chain'
-        : alone
-          ? 'no coordinator is reachable'
-          : 'its chains did not let it go in time';
-      log(never ? 'info' : 'warn', 'node.not_left', { why, ms: Math.round(now - began) });
-      return never;
+    if (alone || now - began > leaveMs || hurry.aborted || host.stopped) {
+      const why = alone ? 'no coordinator is reachable' : 'its chains did not let it go in time';
+      log('warn', 'node.not_left', { why, ms: Math.round(now - began) });
+      return false;
     }
     await pause(lookMs);
   }

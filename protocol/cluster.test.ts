@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { inspect } from './node/inspect.ts';
 import type { Condition, ReadRequest, WriteRequest } from './requests.ts';
 import { Lab, textOf } from './testing/lab.ts';
 import { chainVersion, clientId, key, nodeName, requestNumber } from './words.ts';
@@ -128,7 +129,9 @@ describe('a cluster of three', () => {
     lab.until(() => lab.allFull);
     for (let i = 0; i < 30; i++)
       expect(textOf(lab.ask(victim, get(`k${i}`, { passOn: false })))).toBe(`w${i}`);
-    expect([...lab.node(victim).core.state.replicas.values()].every((r) => r.log.start.seq === 0)).toBe(true);
+    expect([...inspect(lab.node(victim).core).replicas.values()].every((r) => r.log.start.seq === 0)).toBe(
+      true,
+    );
   });
 
   test('restarts as a whole and forgets nothing', () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkLimits, limits } from './limits.ts';
+import { inspect } from './node/inspect.ts';
 import type { WriteRequest } from './requests.ts';
 import { slotOf } from './slots.ts';
 import { Lab } from './testing/lab.ts';
@@ -59,7 +60,7 @@ test('uncommitted entries of all slots are bounded, and a stuck chain leaves roo
   const { head, dead, stuck, living } = headOfStuckChains(lab);
   const [first, second] = stuck as [number, number];
   lab.kill(dead);
-  const held = (): number => lab.node(head).core.state.pendingBytes;
+  const held = (): number => inspect(lab.node(head).core).pendingBytes;
   const fill = (slot: number): number => {
     for (let taken = 0; ; taken++) {
       const reply = lab.ask(head, put(keyOf(slot), 1000));
@@ -88,7 +89,7 @@ test('requests that wait are bounded in number and bytes, those of other nodes i
   lab.until(() => lab.allFull);
   const [head, tail] = lab.coordinator.view(lab.now).chains[0]?.members.map((m) => m.node as string) ?? [];
   if (head === undefined || tail === undefined) throw new Error('no chain');
-  const { state } = lab.node(head).core;
+  const state = inspect(lab.node(head).core);
   const passes = (request: WriteRequest): WriteRequest => ({ ...request, passOn: true });
   const refused = { kind: 'failed', code: 'OVERLOADED', outcome: 'definite' };
   // Nothing commits while the head's disk stands still.
@@ -104,7 +105,7 @@ test('requests that wait are bounded in number and bytes, those of other nodes i
   expect(lab.ask(head, put(one, 1))).toMatchObject(refused);
   lab.resume(head);
   expect(state.waiting.size + state.asked.size + state.waitingBytes).toBe(0);
-  expect(lab.node(tail).core.state.passed.size).toBe(0);
+  expect(inspect(lab.node(tail).core).passed.size).toBe(0);
   // One alone is taken, however large.
   expect(lab.ask(head, put(one, 60_000))?.kind).toBe('written');
 });

@@ -3,6 +3,7 @@
  * every chain must be of full length and serve, nothing may stay pending, all replicas of a slot must be equal, and a
  * last write and a last read of every slot must work.
  */
+import { inspect } from '../protocol/node/inspect.ts';
 import { canRead } from '../protocol/replica/reading.ts';
 import { slotOf } from '../protocol/slots.ts';
 import { type Key, key, type Slot } from '../protocol/words.ts';
@@ -91,7 +92,7 @@ function whatIsMissing(world: World, invariants: Invariants): string {
     if (!c.full) return `${where} is not full (${view.waiting || c.reason})`;
     const committed = invariants.ledgers[c.slot]?.committed.length ?? 0;
     for (const host of membersOf(world, c.slot)) {
-      const r = host.core.state.replicas.get(c.slot);
+      const r = inspect(host.core).replicas.get(c.slot);
       if (r === undefined || !canRead(r)) return `${where}: ${host.name} does not serve`;
       if (r.commit !== committed || r.log.end.seq !== committed)
         return `${where}: ${host.name} committed ${r.commit} of ${r.log.end.seq}, ${committed} are committed`;

@@ -4,8 +4,9 @@
  * epoch, and decides; the driver only carries messages and store calls.
  */
 import type { FromCoordinator, ToCoordinator } from '../messages.ts';
+import type { Routes } from '../requests.ts';
 import type { Timings } from '../timings.ts';
-import type { ChainVersion, Epoch, Incarnation, MonoMs, NodeName, Slot, WallMs } from '../words.ts';
+import type { ChainVersion, Epoch, Incarnation, MonoMs, NodeName, Slot, StoreId, WallMs } from '../words.ts';
 
 export interface Now {
   readonly mono: MonoMs;
@@ -129,6 +130,7 @@ export interface CoordinatorView {
   }[];
   readonly nodes: readonly {
     readonly node: NodeName;
+    readonly store: StoreId;
     readonly incarnation: Incarnation;
     readonly status: 'healthy' | 'suspect' | 'dead' | 'flapping' | 'failed' | 'left';
     readonly address: string;
@@ -136,15 +138,25 @@ export interface CoordinatorView {
     readonly grpc: string;
     readonly zone: string;
     readonly host: string;
+    readonly weight: number;
     readonly chains: number;
     readonly admitted: boolean;
     readonly draining: boolean;
+    /** Since when nothing was heard of it, in ms; 0 = never heard by this leader. */
+    readonly silentMs: number;
+    /** '' while its store works. */
+    readonly failed: string;
   }[];
 }
 
 export interface CoordinatorCoreContract {
   handle(event: CoordinatorEvent, now: Now): void;
   drain(): CoordinatorEffects;
+  /** Of the cluster that it saved; '' before. */
+  readonly clusterId: string;
+  /** Every chain as it is saved, for whoever asks. */
+  routes(): Routes;
+  /** What people, metrics and `/state` see. A driver decides nothing by it. */
   view(now: Now): CoordinatorView;
 }
 

@@ -1,6 +1,7 @@
 /** The core of a coordinator: elects itself, hears nodes, decides, saves, publishes. See contract.ts. */
 import { Placement } from '../planner/placement.ts';
 import { type PlannerNode, plan, targetsOf } from '../planner/planner.ts';
+import type { Routes } from '../requests.ts';
 import { sleptMs } from '../timings.ts';
 import {
   type ChainVersion,
@@ -23,6 +24,7 @@ import type {
   Now,
 } from './contract.ts';
 import { leads, loseLease, onFenced, onLease, onStateRead, resign, tickElection } from './election.ts';
+import { openForInspection } from './inspect.ts';
 import { forgiveStall, livedOf, statusOf, watchNodes } from './liveness.ts';
 import { announceRegistered, onGoodbye, onHeartbeat, onRegister, publishTo, refuse } from './nodes.ts';
 import { type CommandResult, drainNode, overrideChain, recover } from './recover.ts';
@@ -42,15 +44,16 @@ const repairDelayMs = 10_000;
 const firstPatienceMs = 15_000;
 
 export class CoordinatorCore implements CoordinatorCoreContract {
-  readonly state: CoordinatorState;
+  readonly #state: CoordinatorState;
 
   constructor(config: CoordinatorConfig, now: Now) {
-    this.state = createState(config, now);
+    this.#state = createState(config, now);
+    openForInspection(this, this.#state);
   }
 
   handle(event: CoordinatorEvent, now: Now): void {
     this.#passTime(now);
-    const s = this.state;
+    const s = this.#state;
     switch (event.kind) {
       case 'tick':
         return this.#tick();
@@ -71,26 +74,42 @@ export class CoordinatorCore implements CoordinatorCoreContract {
   }
 
   drain(): CoordinatorEffects {
-    const effects = this.state.effects;
-    this.state.effects = emptyEffects();
+    const effects = this.#state.effects;
+    this.#state.effects = emptyEffects();
     return effects;
+  }
+
+  get clusterId(): string {
+    return this.#state.saved?.clusterId ?? '';
+  }
+
+  routes(): Routes {
+    const { saved } = this.#state;
+    return {
+      clusterId: this.clusterId,
+      epoch: saved?.epoch ?? (0 as Epoch),
+      revision: saved?.revision ?? 0,
+      slots: saved?.slots ?? 0,
+      chains: (saved?.chains ?? []).map(assignmentOf),
+      times: [],
+    };
   }
 
   view(now: Now): CoordinatorView {
     this.#passTime(now);
-    return viewOf(this.state);
+    return viewOf(this.#state);
   }
 
   /** A leader whose machine slept may have a successor: it grants nothing that queued up meanwhile is asking for (P44). */
   #passTime(now: Now): void {
-    const s = this.state;
+    const s = this.#state;
     const { coordinatorLeaseMs, clockRate } = s.desired.timings;
     if (sleptMs(s.now, now, coordinatorLeaseMs, clockRate) !== 0) loseLease(s);
     s.now = now;
   }
 
   #tick(): void {
-    const s = this.state;
+    const s = this.#state;
     tickElection(s);
     if (!leads(s)) {
       s.tickAt = s.now.mono;
@@ -106,7 +125,7 @@ export class CoordinatorCore implements CoordinatorCoreContract {
     link: string,
     m: Parameters<typeof onRegister>[2] | Exclude<CoordinatorEvent & { kind: 'node' }, never>['message'],
   ): void {
-    const s = this.state;
+    const s = this.#state;
     switch (m.kind) {
       case 'register':
         onRegister(s, link, m);
@@ -125,20 +144,13 @@ export class CoordinatorCore implements CoordinatorCoreContract {
   }
 
   #sendRoutes(link: string): void {
-    const s = this.state;
+    const s = this.#state;
     if (!leads(s) || s.saved === null) return refuse(s, link, 'NOT_LEADER', `${s.config.name} does not lead`);
-    const { clusterId, epoch, revision, slots, chains } = s.saved;
-    s.effects.sends.push({
-      link,
-      message: {
-        kind: 'routes',
-        routes: { clusterId, epoch, revision, slots, chains: chains.map(assignmentOf), times: [] },
-      },
-    });
+    s.effects.sends.push({ link, message: { kind: 'routes', routes: this.routes() } });
   }
 
   #onStored(id: number, outcome: Parameters<typeof onStateRead>[1]): void {
-    const s = this.state;
+    const s = this.#state;
     const what = s.storeCalls.get(id);
     if (what === undefined) return;
     s.storeCalls.delete(id);
@@ -165,7 +177,7 @@ export class CoordinatorCore implements CoordinatorCoreContract {
   }
 
   #onCommand(tag: number, command: CoordinatorCommand): void {
-    const s = this.state;
+    const s = this.#state;
     const answer = (r: CommandResult): void => {
       if (!r.ok || s.work === null) s.effects.replies.push({ tag, ...r });
       else

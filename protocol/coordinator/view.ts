@@ -1,6 +1,6 @@
 /** What people and the operator see of a coordinator. */
 
-import type { Epoch } from '../words.ts';
+import type { Epoch, NodeName } from '../words.ts';
 import { serves, stable } from './chains.ts';
 import type { CoordinatorTrouble, CoordinatorView, ReplicaState } from './contract.ts';
 import { leads } from './election.ts';
@@ -44,6 +44,7 @@ export function viewOf(s: CoordinatorState): CoordinatorView {
     })),
     nodes: (saved?.nodes ?? []).map((n) => ({
       node: n.node,
+      store: n.store,
       incarnation: n.incarnation,
       status: statusOf(s, n),
       address: n.place.address,
@@ -51,11 +52,14 @@ export function viewOf(s: CoordinatorState): CoordinatorView {
       grpc: n.place.grpc,
       zone: n.place.zone,
       host: n.place.host,
+      weight: n.place.weight,
       chains: (saved?.chains ?? []).filter(
         (c) => c.members.some((m) => m.node === n.node) || c.joiner?.node === n.node,
       ).length,
       admitted: s.heard.get(n.node)?.admitted ?? false,
       draining: n.drain || s.desired.drain.includes(n.node) || s.heard.get(n.node)?.leaving === true,
+      silentMs: silenceOf(s, n.node),
+      failed: s.heard.get(n.node)?.failed ?? '',
     })),
   };
 }
@@ -64,6 +68,11 @@ function troubleOf(s: CoordinatorState, why: string): CoordinatorTrouble {
   const clusterId = [...s.orphans.values()].find((o) => o.clusterId !== '')?.clusterId ?? '';
   const id = clusterId === '' ? 'ID' : clusterId;
   return { reason: 'StateLost', message: `${why}; run: chainctl recover --cluster-id ${id}`, clusterId };
+}
+
+function silenceOf(s: CoordinatorState, node: NodeName): number {
+  const heard = s.heard.get(node);
+  return heard === undefined ? 0 : Math.max(0, Math.round(s.now.mono - heard.at));
 }
 
 function roleOf(c: SavedChain, i: number): 'head' | 'middle' | 'tail' | 'alone' {

@@ -7,15 +7,28 @@
  *                                    after the `persisted` event of the batch that carries it
  *   core.takeBatch() -> Batch|null   when no batch is in flight; write it, then feed `persisted` or `failed`
  *
- * The core has no clock, socket, disk, promise or randomness; all come in as values.
+ * This is all that a driver sees: its state is the core's own. Figures for people come from `view()`; only proofs look
+ * inside (inspect.ts). The core has no clock, socket, disk, promise or randomness; all come in as values.
  */
 import type { Entry } from '../entry.ts';
 import type { Limits } from '../limits.ts';
 import type { FromCoordinator, PeerMessage, Place, ToCoordinator } from '../messages.ts';
 import type { Batch, Scanned } from '../persist.ts';
-import type { Reply, Request } from '../requests.ts';
+import type { Reply, Request, Routes } from '../requests.ts';
 import type { Timings } from '../timings.ts';
-import type { ClientId, Incarnation, Key, MonoMs, NodeName, Seq, Slot, WallMs } from '../words.ts';
+import type {
+  ChainVersion,
+  ClientId,
+  Epoch,
+  Incarnation,
+  Key,
+  MonoMs,
+  NodeName,
+  Seq,
+  Slot,
+  StoreId,
+  WallMs,
+} from '../words.ts';
 
 export interface Now {
   readonly mono: MonoMs;
@@ -96,6 +109,53 @@ export interface Effects {
 /** Addresses that links should be open to: every neighbour of every chain, and who requests are passed to. */
 export type Peers = ReadonlyMap<NodeName, { readonly address: string; readonly incarnation: Incarnation }>;
 
+/** What people, metrics and `/state` see of a storage node. Plain data, made anew at each look. */
+export interface NodeView {
+  readonly node: NodeName;
+  readonly store: StoreId;
+  readonly clusterId: string;
+  readonly incarnation: Incarnation;
+  readonly epoch: Epoch;
+  /** Control address of the coordinator that it talks to. */
+  readonly coordinator: string;
+  readonly registered: boolean;
+  readonly admitted: boolean;
+  readonly leaving: boolean;
+  readonly left: boolean;
+  /** '' while the store works. */
+  readonly failed: string;
+  /** Until when the read lease runs, by the clock of the events; in the past when there is none. */
+  readonly leaseUntil: MonoMs;
+  /** Keys and values of requests that wait. */
+  readonly waitingBytes: number;
+  /** Uncommitted entries, in all slots. */
+  readonly pendingBytes: number;
+  /** Requests that other nodes were asked to answer, and requests that others passed to this one. */
+  readonly passed: number;
+  readonly asked: number;
+  /** By slot. */
+  readonly replicas: readonly ReplicaView[];
+}
+
+export type ChainPlace = 'head' | 'middle' | 'tail' | 'alone' | 'joiner' | 'none';
+
+export interface ReplicaView {
+  readonly slot: Slot;
+  readonly version: ChainVersion;
+  readonly role: ChainPlace;
+  /** It answers strong reads. */
+  readonly serving: boolean;
+  /** Its values are a whole state: no copy is unfinished. */
+  readonly complete: boolean;
+  /** Before the first retained entry. */
+  readonly start: Seq;
+  readonly disk: Seq;
+  readonly end: Seq;
+  readonly commit: Seq;
+  /** Why it must not be a member; '' = it may. */
+  readonly lost: string;
+}
+
 export interface NodeCoreContract {
   handle(event: NodeEvent, now: Now): void;
   drain(): Effects;
@@ -104,6 +164,14 @@ export interface NodeCoreContract {
   readonly incarnation: Incarnation;
   /** What /readyz says. */
   readonly admitted: boolean;
-  /** True once a leaving node is in no chain any more (or nothing can be asked). */
+  /** True once a leaving node is in no chain any more, or when it never was in one. */
   readonly left: boolean;
+  /** '' until it belongs to one. */
+  readonly clusterId: string;
+  /** Control address of the coordinator that it talks to. */
+  readonly coordinator: string;
+  /** Every chain as this node knows it, for clients that ask. */
+  routes(): Routes;
+  /** What metrics and `/state` show. A driver decides nothing by it. */
+  view(): NodeView;
 }

@@ -24,41 +24,51 @@ import {
   type Slot,
 } from '../words.ts';
 import { NodeContext } from './context.ts';
-import type { Effects, NodeConfig, NodeCoreContract, NodeEvent, Now, Peers } from './contract.ts';
+import type { Effects, NodeConfig, NodeCoreContract, NodeEvent, NodeView, Now, Peers } from './contract.ts';
 import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } from './control.ts';
+import { openForInspection } from './inspect.ts';
 import { failPassed, onPass, onPassed, onRequest, routeOf } from './requests.ts';
 import { emptyEffects, type NodeState } from './state.ts';
+import { hasLeft, isAdmitted, viewOf } from './view.ts';
 
 export class NodeCore implements NodeCoreContract {
-  readonly state: NodeState;
+  readonly #state: NodeState;
   readonly #ctx: NodeContext;
 
   constructor(config: NodeConfig, boot: Boot, now: Now) {
-    this.state = createState(config, boot, now);
-    this.#ctx = new NodeContext(this.state);
+    this.#state = createState(config, boot, now);
+    this.#ctx = new NodeContext(this.#state);
+    openForInspection(this, this.#state);
   }
 
   get peers(): Peers {
-    return this.state.peers;
+    return this.#state.peers;
   }
   get incarnation(): Incarnation {
-    return this.state.control.incarnation;
+    return this.#state.control.incarnation;
   }
   get admitted(): boolean {
-    const c = this.state.control;
-    return c.registered && c.admitted && c.failed === '';
+    return isAdmitted(this.#state);
   }
   get left(): boolean {
-    return this.state.control.left;
+    return hasLeft(this.#state);
   }
   /** Control address of the coordinator that it talks to. */
   get coordinator(): string {
-    return targetOf(this.state);
+    return targetOf(this.#state);
+  }
+
+  get clusterId(): string {
+    return this.#state.control.clusterId;
+  }
+
+  view(): NodeView {
+    return viewOf(this.#state);
   }
 
   /** Every chain as this node knows it, for clients that ask. */
   routes(): Routes {
-    const s = this.state;
+    const s = this.#state;
     const chains: Assignment[] = [];
     for (let n = 0; n < s.config.slots; n++) {
       const route = routeOf(s, n as Slot);
@@ -85,7 +95,7 @@ export class NodeCore implements NodeCoreContract {
       case 'coordinator':
         return this.#onCoordinator(event.from, event.message);
       case 'request':
-        return onRequest(this.state, this.#ctx, event.tag, event.request);
+        return onRequest(this.#state, this.#ctx, event.tag, event.request);
       case 'persisted':
         return this.#onPersisted(event.batch);
       case 'failed':
@@ -104,25 +114,25 @@ export class NodeCore implements NodeCoreContract {
       }
       case 'trim':
         for (const { slot, seq } of event.upTo) {
-          const r = this.state.replicas.get(slot);
+          const r = this.#state.replicas.get(slot);
           if (r === undefined || seq <= r.trimWanted) continue;
           r.trimWanted = seq;
-          this.state.unsaved.add(r);
+          this.#state.unsaved.add(r);
         }
         return;
       case 'link':
         return this.#onLink(event.peer, event.up);
       case 'coordinatorLink':
-        return onCoordinatorLink(this.state, event.to, event.up);
+        return onCoordinatorLink(this.#state, event.to, event.up);
       case 'leave':
-        this.state.control.leaving = true;
-        this.state.control.urgent = true;
+        this.#state.control.leaving = true;
+        this.#state.control.urgent = true;
         return;
     }
   }
 
   drain(): Effects {
-    const s = this.state;
+    const s = this.#state;
     for (const r of s.touched) {
       this.#ctx.slot = r.slot;
       flow(r, this.#ctx);
@@ -137,7 +147,7 @@ export class NodeCore implements NodeCoreContract {
   }
 
   takeBatch(): Batch | null {
-    const s = this.state;
+    const s = this.#state;
     const c = s.control;
     if (s.flight !== null || c.failed !== '' || !this.#batchDue()) return null;
     s.takenAt = s.now.mono;
@@ -164,7 +174,7 @@ export class NodeCore implements NodeCoreContract {
    * can wait: until they are on disk the log on disk has them.
    */
   #batchDue(): boolean {
-    const s = this.state;
+    const s = this.#state;
     if (s.control.identityNews) return true;
     if (s.unsaved.size > 0 && s.now.mono - s.takenAt >= s.config.timings.beaconMs) return true;
     for (const r of s.unsaved) if (presses(r)) return true;
@@ -176,7 +186,7 @@ export class NodeCore implements NodeCoreContract {
    * monotonic clock may stand still during suspend, so it is compared with the wall clock.
    */
   #passTime(now: Now): void {
-    const s = this.state;
+    const s = this.#state;
     const { readLeaseMs, clockRate } = s.config.timings;
     const slept = sleptMs(s.now, now, readLeaseMs, clockRate);
     if (slept !== 0 || now.mono - s.now.mono > readLeaseMs / 2) s.lease.until = Number.NEGATIVE_INFINITY;
@@ -191,7 +201,7 @@ export class NodeCore implements NodeCoreContract {
   }
 
   #tick(): void {
-    const s = this.state;
+    const s = this.#state;
     tickControl(s);
     failPassed(s, this.#ctx, null);
     if (s.now.mono - s.beaconAt < s.config.timings.beaconMs) return;
@@ -207,7 +217,7 @@ export class NodeCore implements NodeCoreContract {
   }
 
   #onPeer(from: NodeName, incarnation: Incarnation, m: PeerMessage): void {
-    const s = this.state;
+    const s = this.#state;
     if (m.kind === 'pass') return onPass(s, this.#ctx, from, m.id, m.request);
     if (m.kind === 'passed') return onPassed(s, this.#ctx, from, m.id, m.reply);
     if (m.kind === 'clock') {
@@ -221,11 +231,11 @@ export class NodeCore implements NodeCoreContract {
   }
 
   #onCoordinator(from: string, m: FromCoordinator): void {
-    onCoordinator(this.state, this.#ctx, from, m);
+    onCoordinator(this.#state, this.#ctx, from, m);
   }
 
   #onPersisted(batch: number): void {
-    const s = this.state;
+    const s = this.#state;
     const flight = s.flight;
     if (flight === null || flight.batch.id !== batch || s.control.failed !== '') return;
     s.flight = null;
@@ -237,7 +247,7 @@ export class NodeCore implements NodeCoreContract {
 
   /** Nothing is acknowledged after a failed write: what the disk holds is not known any more (P65). */
   #onFailed(why: string): void {
-    const s = this.state;
+    const s = this.#state;
     if (s.control.failed !== '') return;
     s.control.failed = why;
     s.control.urgent = true;
@@ -245,10 +255,10 @@ export class NodeCore implements NodeCoreContract {
   }
 
   #onFetched(id: number, entry: Uint8Array | null | 'corrupt'): void {
-    const f = this.state.fetches.get(id);
+    const f = this.#state.fetches.get(id);
     if (f === undefined || (f.kind !== 'read' && f.kind !== 'write')) return;
-    this.state.fetches.delete(id);
-    const r = this.state.replicas.get(f.slot);
+    this.#state.fetches.delete(id);
+    const r = this.#state.replicas.get(f.slot);
     if (r === undefined) return;
     this.#ctx.slot = f.slot;
     if (f.kind === 'read') onReadFetched(r, this.#ctx, f, entry);
@@ -256,17 +266,17 @@ export class NodeCore implements NodeCoreContract {
   }
 
   #continue<K extends 'log' | 'copy'>(id: number, kind: K): { r: Replica; next: Fetch & { kind: K } } | null {
-    const next = this.state.fetches.get(id);
+    const next = this.#state.fetches.get(id);
     if (next === undefined || next.kind !== kind) return null;
-    this.state.fetches.delete(id);
-    const r = this.state.replicas.get(next.slot);
+    this.#state.fetches.delete(id);
+    const r = this.#state.replicas.get(next.slot);
     if (r === undefined) return null;
     this.#ctx.slot = next.slot;
     return { r, next: next as Fetch & { kind: K } };
   }
 
   #onLink(peer: NodeName, up: boolean): void {
-    const s = this.state;
+    const s = this.#state;
     s.links.set(peer, { up, since: s.now.mono });
     if (!up) {
       failPassed(s, this.#ctx, peer);
@@ -281,7 +291,7 @@ export class NodeCore implements NodeCoreContract {
   }
 
   #sayGoodbye(): void {
-    const s = this.state;
+    const s = this.#state;
     s.effects.control.push({
       to: targetOf(s),
       message: { kind: 'goodbye', incarnation: s.control.incarnation },

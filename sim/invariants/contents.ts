@@ -1,5 +1,6 @@
 /** What replicas of one slot must have in common: at the end of a run, and when one of them becomes a member. */
 import { changesKey, type Entry, storesValue } from '../../protocol/entry.ts';
+import { inspect } from '../../protocol/node/inspect.ts';
 import { createDedupe, type Dedupe, remember } from '../../protocol/replica/dedupe.ts';
 import type { Replica } from '../../protocol/replica/state.ts';
 import { formatPosition, type Key, type Slot } from '../../protocol/words.ts';
@@ -95,7 +96,7 @@ function valuesAt(ledger: SlotLedger, mark: number): ReadonlyMap<Key, Entry> {
 }
 
 function resultsOf(host: NodeHost, slot: Slot): string {
-  const table = host.core.state.replicas.get(slot)?.dedupe;
+  const table = inspect(host.core).replicas.get(slot)?.dedupe;
   return table === undefined ? 'nothing' : written(table);
 }
 

@@ -2,7 +2,9 @@
  * The invariants of docs/protocol.md section 8, looked at after every step of every node. Only what changed since the
  * last look is compared, so that a look costs little.
  */
+
 import type { Entry } from '../../protocol/entry.ts';
+import { inspect } from '../../protocol/node/inspect.ts';
 import type { Batch } from '../../protocol/persist.ts';
 import { itemAt, versionAt } from '../../protocol/replica/log.ts';
 import { canRead } from '../../protocol/replica/reading.ts';
@@ -97,7 +99,7 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
 
   function turned(host: NodeHost): void {
     learnStores();
-    const { control, replicas } = host.core.state;
+    const { control, replicas } = inspect(host.core);
     let node = seen.get(host.process);
     if (node === undefined) {
       node = { epoch: 0, incarnation: 0 as Incarnation, replicas: [] };
@@ -193,7 +195,7 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
       );
     for (const wrong of compareAtMark(ledger, host.disk))
       fail('I3', r.slot, `when it began to serve version ${version}, ${wrong}`);
-    const results = compareResults(ledger, r, host.core.state.config.timings.dedupeHorizonMs);
+    const results = compareResults(ledger, r, inspect(host.core).config.timings.dedupeHorizonMs);
     if (results !== '')
       fail('I4', r.slot, `when it began to serve version ${version}, ${host.name} ${results}`);
   }

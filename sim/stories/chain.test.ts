@@ -1,8 +1,10 @@
 /** Stories of the chain itself: handshakes, marks, commits (R1 to R5, R32). The traces are those of docs/redteam.md. */
+
 import { describe, expect, test } from 'vitest';
 import { makeEntry, readEntry } from '../../protocol/entry.ts';
 import { fromTail, type PeerMessage } from '../../protocol/messages.ts';
 import { NodeContext } from '../../protocol/node/context.ts';
+import { inspect } from '../../protocol/node/inspect.ts';
 import { collect, persisted } from '../../protocol/replica/batch.ts';
 import { drop, take } from '../../protocol/replica/chain.ts';
 import { defaultTimings } from '../../protocol/timings.ts';
@@ -229,7 +231,7 @@ test('R4: a batch in flight proves nothing about an entry that was dropped since
   expect(r.flight?.top).toBe(1);
   const first = stage.replica('a').log.items.at(-1)?.entry;
   // The replica functions, as a handshake would use them: drop the entry, take another in its place.
-  const ctx = new NodeContext(stage.actor('a').core.state);
+  const ctx = new NodeContext(inspect(stage.actor('a').core));
   drop(r, ctx, origin);
   expect(first).toBeDefined();
   if (first === undefined) return;

@@ -1,5 +1,7 @@
 /** Stories of coordinators: leases, fencing, takeovers, who is left out (R6, R7, R10 to R14, R23 to R27, R30, R31). */
+
 import { describe, expect, test } from 'vitest';
+import { inspect } from '../../protocol/coordinator/inspect.ts';
 import { defaultTimings } from '../../protocol/timings.ts';
 import { chainVersion, epoch, incarnation, nodeName, slot, storeId } from '../../protocol/words.ts';
 import { Desk, member, stateOf, who } from './desk.ts';
@@ -55,7 +57,7 @@ test('P7: a heartbeat that comes late says nothing', () => {
   const early = desk.nextBeat();
   desk.beat('l', 'x', { version: 1, state: 'serving' });
   desk.beat('l', 'x', { number: early, leaving: true });
-  expect(desk.core('l').state.heard.get(nodeName('x'))?.leaving).toBe(false);
+  expect(inspect(desk.core('l')).heard.get(nodeName('x'))?.leaving).toBe(false);
   expect(names(desk)).toEqual(['a', 'x']);
 });
 
@@ -80,7 +82,7 @@ describe('P31: a node that comes back with an empty store', () => {
   test('is no member any more, and the others carry on', () => {
     const desk = leaderOf('ax');
     desk.register('l', 'x', { store: storeId('store-blank'), clusterId: '', lockProof: true });
-    const now = desk.core('l').state.saved?.nodes.find((n) => n.node === 'x')?.incarnation;
+    const now = inspect(desk.core('l')).saved?.nodes.find((n) => n.node === 'x')?.incarnation;
     if (now === undefined) throw new Error('x was not registered');
     desk.advance(100, ['l'], () => {
       desk.beat('l', 'a');
@@ -181,7 +183,7 @@ describe('R11: a new leader writes its epoch before it does anything', () => {
     desk.add('l2', { replicationFactor: 2 });
     desk.advance(500, ['l2']);
     desk.hold('l2');
-    while (desk.core('l2').state.leading.at === 'follower') {
+    while (inspect(desk.core('l2')).leading.at === 'follower') {
       desk.advance(100, ['l2']);
       if (desk.waiting('l2') > 0) desk.answer('l2');
     }
@@ -288,7 +290,7 @@ describe('R13, R14: the takeover wait', () => {
     desk.advance(600, ['l'], () => desk.beat('l', 'a'));
     expect(desk.saved.leaseMsMax).toBe(1000);
     desk.hold('l');
-    desk.core('l').state.desired = { ...desk.core('l').state.desired, timings: timings(5000) };
+    inspect(desk.core('l')).desired = { ...inspect(desk.core('l')).desired, timings: timings(5000) };
     desk.beat('l', 'a');
     expect(desk.takeSent('l', 'a', 'grant').every((g) => g.leaseMs <= 1000)).toBe(true);
     desk.release('l');
@@ -308,7 +310,7 @@ describe('R23: incarnations', () => {
   ])('a restart in place, proof of the lock %s: handed out at once %s', (lockProof, atOnce) => {
     const desk = leaderOf('ax');
     desk.register('l', 'x', { lockProof });
-    const now = desk.core('l').state.saved?.nodes.find((n) => n.node === 'x')?.incarnation;
+    const now = inspect(desk.core('l')).saved?.nodes.find((n) => n.node === 'x')?.incarnation;
     expect(now).not.toBe(who('x'));
     desk.beat('l', 'a');
     if (now !== undefined) desk.beat('l', 'x', { as: now, state: 'stale' });

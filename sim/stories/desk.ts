@@ -2,8 +2,10 @@
  * A desk for stories of coordinators: real cores over one state store whose calls wait until the script answers them.
  * The nodes are words of the script: it says which heartbeat reaches whom.
  */
+
 import type { CoordinatorEffects, Desired, StoreOutcome } from '../../protocol/coordinator/contract.ts';
 import { CoordinatorCore } from '../../protocol/coordinator/coordinator.ts';
+import { inspect } from '../../protocol/coordinator/inspect.ts';
 import type { ClusterState, SavedChain, SavedMember } from '../../protocol/coordinator/state.ts';
 import type { FromCoordinator, Heartbeat, Register, ReplicaReport } from '../../protocol/messages.ts';
 import { defaultTimings } from '../../protocol/timings.ts';
@@ -111,7 +113,8 @@ export class Desk {
   }
 
   lead(name: string): void {
-    for (let i = 0; i < 100 && this.core(name).state.leading.at !== 'leader'; i++) this.advance(100, [name]);
+    for (let i = 0; i < 100 && inspect(this.core(name)).leading.at !== 'leader'; i++)
+      this.advance(100, [name]);
   }
 
   /* The state store. */
@@ -159,7 +162,7 @@ export class Desk {
 
   /** A heartbeat of `node` reaches the coordinator, which it holds for the leader that it is. */
   beat(name: string, node: string, says: Says = {}): void {
-    const s = this.core(name).state;
+    const s = inspect(this.core(name));
     const report: ReplicaReport = {
       slot: slot(0),
       version: chainVersion(says.version ?? 1),

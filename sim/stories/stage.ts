@@ -2,8 +2,10 @@
  * A stage for stories: real cores of nodes, whose messages, disk writes and store reads wait until the script lets
  * them go. One slot, no coordinator: the script hands out chain versions and leases itself, in any order it likes.
  */
+
 import type { AssignmentSet, PeerMessage } from '../../protocol/messages.ts';
 import type { Effects } from '../../protocol/node/contract.ts';
+import { inspect } from '../../protocol/node/inspect.ts';
 import { NodeCore } from '../../protocol/node/node.ts';
 import type { Batch, Boot, BootSlot } from '../../protocol/persist.ts';
 import type { Replica } from '../../protocol/replica/state.ts';
@@ -84,7 +86,7 @@ export class Stage {
 
   /** The replica of the only slot. */
   replica(name: string): Replica {
-    const r = this.actor(name).core.state.replicas.get(slot(0));
+    const r = inspect(this.actor(name).core).replicas.get(slot(0));
     if (r === undefined) throw new Error(`${name} has no replica`);
     return r;
   }
@@ -354,7 +356,7 @@ export class Stage {
 
   /** The read lease of `name` is over. */
   expire(name: string): void {
-    this.actor(name).core.state.lease.until = Number.NEGATIVE_INFINITY;
+    inspect(this.actor(name).core).lease.until = Number.NEGATIVE_INFINITY;
   }
 
   /* Clients. */
@@ -405,7 +407,7 @@ export class Stage {
     for (const { tag, reply } of e.replies)
       this.#replies.set(tag, [...(this.#replies.get(tag) ?? []), reply]);
     for (const [to, messages] of e.sends) {
-      if (this.#actors.get(to)?.up !== true || a.core.state.links.get(to)?.up !== true) continue;
+      if (this.#actors.get(to)?.up !== true || inspect(a.core).links.get(to)?.up !== true) continue;
       const wire = `${a.name}>${to}`;
       const queue = this.#wires.get(wire) ?? [];
       this.#wires.set(wire, queue);

@@ -216,7 +216,7 @@ export const chainBugs: readonly PlantedBug[] = [
     edit(
       'node/node.ts',
       'return this.#onFailed(event.why);',
-      'return this.#onPersisted(this.state.flight?.batch.id ?? 0);',
+      'return this.#onPersisted(this.#state.flight?.batch.id ?? 0);',
     ),
   ]),
 ];

@@ -167,7 +167,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
       edit(
         'coordinator/coordinator.ts',
         'this.#passTime(now);\n    return viewOf',
-        'this.state.now = now;\n    return viewOf',
+        'this.#state.now = now;\n    return viewOf',
       ),
     ],
     inStory('P44'),
