@@ -169,7 +169,10 @@ function addCluster(program: Command, action: MakeAction): void {
   program
     .command('recover')
     .description("build a coordinator's lost state anew from what the nodes report")
-    .requiredOption('--cluster-id <id>', 'the id that the nodes have (chainctl status shows it)')
+    .option(
+      '--cluster-id <id>',
+      'the id that the nodes have (default: the one that they tell the coordinator)',
+    )
     .option(
       '--give-up <nodes>',
       'nodes that never come back, with commas between them: what only they have is lost',

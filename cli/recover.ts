@@ -4,6 +4,17 @@ import { readRunner } from '../local/folder.ts';
 import type { Context } from './context.ts';
 import { CommandFailed, exitCodes, UsageError } from './exit.ts';
 import { print } from './output.ts';
+import { readAdmin } from './replicas.ts';
+
+/** The coordinator of the pod in which this runs. */
+const podAdmin = '127.0.0.1:7412';
+
+/** What of a coordinator's `/state` matters here. */
+interface View {
+  readonly leading: boolean;
+  readonly leader: string;
+  readonly trouble: { readonly clusterId: string } | null;
+}
 
 interface Answer {
   readonly ok: boolean;
@@ -17,14 +28,11 @@ export async function recover({ settings, flags, world }: Context): Promise<void
     .split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '');
-  const admin = await coordinatorOf(flags.coordinator, settings.dataDir);
+  const admin = await coordinatorOf(flags.coordinator, settings.dataDir, world.env);
+  const clusterId = flags.clusterId ?? (await lostCluster(admin, settings.timeoutMs));
   const loss = giveUp.length === 0 ? '' : ` What only ${giveUp.join(', ')} has is lost for ever.`;
-  if (flags.yes !== true) await confirm(world, `Build the state of cluster ${flags.clusterId} anew?${loss}`);
-  const answer = await order(
-    admin,
-    { kind: 'recover', clusterId: flags.clusterId, giveUp },
-    settings.timeoutMs,
-  );
+  if (flags.yes !== true) await confirm(world, `Build the state of cluster ${clusterId} anew?${loss}`);
+  const answer = await order(admin, { kind: 'recover', clusterId, giveUp }, settings.timeoutMs);
   if (!answer.ok) throw new CommandFailed(`the coordinator at ${admin} refuses: ${answer.message}`);
   print(world.stdout, settings.format ?? 'table', {
     data: answer,
@@ -33,8 +41,35 @@ export async function recover({ settings, flags, world }: Context): Promise<void
   });
 }
 
-async function coordinatorOf(flag: string | undefined, dataDir: string): Promise<string> {
+/** The id that the nodes tell the coordinator. @throws CommandFailed when it misses no state, or has heard no node */
+async function lostCluster(admin: string, timeoutMs: number): Promise<string> {
+  const view = await readAdmin<View>(admin, timeoutMs);
+  if (view === null)
+    throw new CommandFailed(
+      `UNAVAILABLE: the coordinator at ${admin} does not answer`,
+      exitCodes.unavailable,
+    );
+  const { leading, leader, trouble } = view;
+  if (trouble === null) {
+    const why = leading
+      ? 'it leads, and has its state'
+      : leader === ''
+        ? 'no coordinator holds the lease now; try again'
+        : `it does not hold the lease; run this at ${leader}`;
+    throw new CommandFailed(`the coordinator at ${admin} has nothing to recover: ${why}`);
+  }
+  if (trouble.clusterId === '')
+    throw new CommandFailed('no storage node of a cluster has registered yet; start the nodes first');
+  return trouble.clusterId;
+}
+
+async function coordinatorOf(
+  flag: string | undefined,
+  dataDir: string,
+  env: Context['world']['env'],
+): Promise<string> {
   if (flag !== undefined) return flag;
+  if (env.POD_NAME !== undefined) return podAdmin;
   const coordinator = (await readRunner(dataDir))?.processes.find(({ role }) => role === 'coordinator');
   if (coordinator !== undefined) return coordinator.admin;
   throw new UsageError(

@@ -21,8 +21,7 @@ describe('wrong usage ends with 2 and says what is understood', () => {
     [['import', '-', '--resume', 'state'], /stdin cannot be read again/],
     [['import', 'f', '--value', 'x'], /--value needs --key/],
     [['completion', 'tcsh'], /Allowed choices are bash, zsh, fish/],
-    [['recover'], /--cluster-id <id>' not specified/],
-    [['recover', '--cluster-id', 'x'], /no cluster runs here;.*--coordinator HOST:PORT/],
+    [['recover'], /no cluster runs here;.*--coordinator HOST:PORT/],
   ] as const)('%j', async (args, message) => {
     const { code, out, err } = await shell(args);
     expect(err).toMatch(message);

@@ -163,6 +163,7 @@ export type ConditionType =
   | 'Degraded'
   | 'CoordinatorElected'
   | 'ChainsFullyReplicated'
+  | 'StateLost'
   | 'UpgradeBlocked'
   | 'Paused';
 

@@ -5,7 +5,7 @@ import {
   chainsResting,
   httpCoordinatorViews,
   isEmptied,
-  parseView,
+  parseSaid,
 } from './coordinator-view.ts';
 import { chain, clusterWith, podOf, viewOf } from './fixtures.ts';
 
@@ -13,13 +13,22 @@ const cluster = clusterWith();
 const view = viewOf(cluster);
 const said = saying(view);
 
-describe('parseView', () => {
+describe('parseSaid', () => {
   test('takes what the coordinator says, and leaves out what it does not know', () => {
-    expect(parseView(JSON.parse(JSON.stringify({ ...said, extra: 1 })))).toEqual(view);
+    expect(parseSaid(JSON.parse(JSON.stringify({ ...said, extra: 1 })))).toEqual({
+      name: view.leader,
+      leading: true,
+      view,
+      lost: undefined,
+    });
   });
 
-  test('a coordinator that does not lead names no leader', () => {
-    expect(parseView({ ...said, leading: false }).leader).toBe('');
+  test('a coordinator whose state is lost says so; troubles of later releases are left out', () => {
+    const trouble = { reason: 'StateLost', message: 'It is gone.', clusterId: 'id' };
+    const lost = { coordinator: view.leader, message: 'It is gone.', clusterId: 'id' };
+    expect(parseSaid({ ...said, leading: false, trouble })).toMatchObject({ leading: false, lost });
+    expect(parseSaid({ ...said, trouble: { ...trouble, reason: 'Other' } }).lost).toBeUndefined();
+    expect(parseSaid({ ...said, trouble: null }).lost).toBeUndefined();
   });
 
   test.each<[string, unknown]>([
@@ -32,9 +41,11 @@ describe('parseView', () => {
       { ...said, chains: [{ ...said.chains[0], members: [{ node: 'a', role: 'head' }] }] },
     ],
     ['nodes[0].draining', { ...said, nodes: [{ ...said.nodes[0], draining: null }] }],
+    ['clusterId', { ...said, clusterId: 7 }],
+    ['trouble.message', { ...said, trouble: { reason: 'StateLost', clusterId: '' } }],
     ['(the whole)', null],
   ])('names the field %s', (field, value) => {
-    expect(() => parseView(value)).toThrow(`field ${field} is`);
+    expect(() => parseSaid(value)).toThrow(`field ${field} is`);
   });
 });
 
@@ -65,6 +76,16 @@ describe('asking the coordinators', () => {
       '10.0.0.2': { ...by(2, 9), leading: false },
     });
     expect(await views.ask(pods)).toMatchObject({ is: 'known', view: { epoch: 5 } });
+  });
+
+  test('passes on that the state is lost, unless another leads', async () => {
+    const trouble = { reason: 'StateLost', message: 'It is gone.', clusterId: 'id' };
+    const orphan = { ...said, leading: false, name: 'demo-coordinator-1', trouble };
+    const lost = { coordinator: 'demo-coordinator-1', message: 'It is gone.', clusterId: 'id' };
+    const alone = asking({ '10.0.0.0': { ...said, leading: false }, '10.0.0.1': orphan });
+    expect(await alone.ask(pods)).toEqual({ is: 'unknown', because: 'It is gone.', lost });
+    const beside = asking({ '10.0.0.0': said, '10.0.0.1': orphan });
+    expect(await beside.ask(pods)).toMatchObject({ is: 'known', view: { leader: 'demo-coordinator-0' } });
   });
 
   test('says why it does not know', async () => {
@@ -100,12 +121,13 @@ describe('asking the coordinators', () => {
 });
 
 /** A view as a coordinator words it (protocol/coordinator/contract.ts). */
-function saying({ leader, epoch, chains, nodes }: CoordinatorView) {
+function saying({ leader, epoch, clusterId, chains, nodes }: CoordinatorView) {
   const state = (serving: boolean) => (serving ? 'serving' : 'member');
   return {
     leading: true,
     name: leader,
     epoch,
+    clusterId,
     chains: chains.map((chain) => ({
       ...chain,
       members: chain.members.map(({ node, role, serving }) => ({ node, role, state: state(serving) })),

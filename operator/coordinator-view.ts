@@ -7,6 +7,8 @@ export interface CoordinatorView {
   /** Pod that leads. */
   leader: string;
   epoch: number;
+  /** Of the state that it leads with. */
+  clusterId: string;
   chains: ChainView[];
   nodes: NodeView[];
 }
@@ -30,7 +32,19 @@ export interface NodeView {
   draining: boolean;
 }
 
-export type ViewAnswer = { is: 'known'; view: CoordinatorView } | { is: 'unknown'; because: string };
+/** A coordinator could lead, but its state is gone, damaged or older than what nodes hold: it waits for people. */
+export interface StateLost {
+  /** Pod of the coordinator that waits. */
+  coordinator: string;
+  /** A sentence of the coordinator. */
+  message: string;
+  /** Cluster that the nodes say they belong to, '' = none was heard. */
+  clusterId: string;
+}
+
+export type ViewAnswer =
+  | { is: 'known'; view: CoordinatorView }
+  | { is: 'unknown'; because: string; lost?: StateLost };
 
 export interface CoordinatorViews {
   /** Asks these coordinator pods. Never rejects: not knowing is an answer that each step must deal with. */
@@ -50,33 +64,33 @@ export function httpCoordinatorViews(fetch: Fetch = fetchOverHttp): CoordinatorV
       const reachable = pods.filter((pod) => pod.status?.podIP !== undefined);
       if (reachable.length === 0) return { is: 'unknown', because: 'no coordinator pod has an address yet' };
       const answers = await Promise.allSettled(reachable.map((pod) => askOne(pod, fetch, stop)));
-      const leading = answers
-        .flatMap((answer, index) => {
-          const view = answer.status === 'fulfilled' ? answer.value : undefined;
-          return view !== undefined && view.leader === reachable[index]?.metadata.name ? [view] : [];
-        })
-        .sort((a, b) => b.epoch - a.epoch)[0];
-      if (leading !== undefined) return { is: 'known', view: leading };
+      const own = answers.flatMap((answer, index) => {
+        const said = answer.status === 'fulfilled' ? answer.value : undefined;
+        return said !== undefined && said.name === reachable[index]?.metadata.name ? [said] : [];
+      });
+      const leading = own.filter((said) => said.leading).sort((a, b) => b.view.epoch - a.view.epoch)[0];
+      if (leading !== undefined) return { is: 'known', view: leading.view };
+      const lost = own.find((said) => said.lost !== undefined)?.lost;
+      if (lost !== undefined) return { is: 'unknown', because: lost.message, lost };
       return { is: 'unknown', because: whyUnknown(answers) };
     },
   };
 }
 
-function whyUnknown(answers: PromiseSettledResult<CoordinatorView>[]): string {
+function whyUnknown(answers: PromiseSettledResult<Said>[]): string {
   const failed = answers.filter((answer) => answer.status === 'rejected');
   if (failed.length < answers.length) return 'no coordinator says that it leads';
   const why = failed[0]?.reason;
   return `no coordinator answers (${why instanceof Error ? why.message : String(why)})`;
 }
 
-/** `leader` is '' in the view of a coordinator that does not lead. */
-async function askOne(pod: Pod, fetch: Fetch, stop: AbortSignal | undefined): Promise<CoordinatorView> {
+async function askOne(pod: Pod, fetch: Fetch, stop: AbortSignal | undefined): Promise<Said> {
   const limit = AbortSignal.timeout(timeoutMs);
   const host = pod.status?.podIP ?? '';
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${ports.coordinator.admin}/state`;
   const { status, text } = await fetch(url, stop === undefined ? limit : AbortSignal.any([limit, stop]));
   if (status !== 200) throw new Error(`${pod.metadata.name} answered ${status} to /state`);
-  return parseView(JSON.parse(text));
+  return parseSaid(JSON.parse(text));
 }
 
 /**
@@ -103,8 +117,16 @@ function fetchOverHttp(url: string, stop: AbortSignal): Promise<{ status: number
   return promise;
 }
 
-/** Reads what /state of a coordinator says. @throws Error naming the first field that is not what it should be. */
-export function parseView(value: unknown): CoordinatorView {
+/** What /state of one coordinator says. */
+export interface Said {
+  name: string;
+  leading: boolean;
+  view: CoordinatorView;
+  lost: StateLost | undefined;
+}
+
+/** @throws Error naming the first field that is not what it should be. */
+export function parseSaid(value: unknown): Said {
   const at = (field: string) => new Error(`/state: field ${field} is missing or of the wrong type`);
   const text = (v: unknown, field: string): string => {
     if (typeof v !== 'string') throw at(field);
@@ -118,33 +140,55 @@ export function parseView(value: unknown): CoordinatorView {
     if (typeof v !== 'boolean') throw at(field);
     return v;
   };
+  const object = (v: unknown, field: string): Record<string, unknown> => {
+    if (typeof v !== 'object' || v === null || Array.isArray(v)) throw at(field);
+    return v as Record<string, unknown>;
+  };
   const list = (v: unknown, field: string): Record<string, unknown>[] => {
-    if (!Array.isArray(v) || v.some((item) => typeof item !== 'object' || item === null)) throw at(field);
-    return v as Record<string, unknown>[];
+    if (!Array.isArray(v)) throw at(field);
+    return v.map((item) => object(item, field));
   };
-  if (typeof value !== 'object' || value === null) throw at('(the whole)');
-  const state = value as Record<string, unknown>;
+  const state = object(value, '(the whole)');
+  const name = text(state.name, 'name');
   return {
-    leader: flag(state.leading, 'leading') ? text(state.name, 'name') : '',
-    epoch: count(state.epoch, 'epoch'),
-    chains: list(state.chains, 'chains').map((chain, i) => ({
-      slot: count(chain.slot, `chains[${i}].slot`),
-      version: count(chain.version, `chains[${i}].version`),
-      full: flag(chain.full, `chains[${i}].full`),
-      members: list(chain.members, `chains[${i}].members`).map((member, j) => ({
-        node: text(member.node, `chains[${i}].members[${j}].node`),
-        role: text(member.role, `chains[${i}].members[${j}].role`),
-        serving: text(member.state, `chains[${i}].members[${j}].state`) === 'serving',
+    name,
+    leading: flag(state.leading, 'leading'),
+    view: {
+      leader: name,
+      epoch: count(state.epoch, 'epoch'),
+      clusterId: text(state.clusterId, 'clusterId'),
+      chains: list(state.chains, 'chains').map((chain, i) => ({
+        slot: count(chain.slot, `chains[${i}].slot`),
+        version: count(chain.version, `chains[${i}].version`),
+        full: flag(chain.full, `chains[${i}].full`),
+        members: list(chain.members, `chains[${i}].members`).map((member, j) => ({
+          node: text(member.node, `chains[${i}].members[${j}].node`),
+          role: text(member.role, `chains[${i}].members[${j}].role`),
+          serving: text(member.state, `chains[${i}].members[${j}].state`) === 'serving',
+        })),
       })),
-    })),
-    nodes: list(state.nodes, 'nodes').map((node, i) => ({
-      name: text(node.node, `nodes[${i}].node`),
-      status: text(node.status, `nodes[${i}].status`),
-      chains: count(node.chains, `nodes[${i}].chains`),
-      admitted: flag(node.admitted, `nodes[${i}].admitted`),
-      draining: flag(node.draining, `nodes[${i}].draining`),
-    })),
+      nodes: list(state.nodes, 'nodes').map((node, i) => ({
+        name: text(node.node, `nodes[${i}].node`),
+        status: text(node.status, `nodes[${i}].status`),
+        chains: count(node.chains, `nodes[${i}].chains`),
+        admitted: flag(node.admitted, `nodes[${i}].admitted`),
+        draining: flag(node.draining, `nodes[${i}].draining`),
+      })),
+    },
+    lost: lostOf(state.trouble),
   };
+
+  function lostOf(trouble: unknown): StateLost | undefined {
+    // Older coordinators know no trouble, newer ones may know others.
+    if (trouble === undefined || trouble === null) return undefined;
+    const t = object(trouble, 'trouble');
+    if (text(t.reason, 'trouble.reason') !== 'StateLost') return undefined;
+    return {
+      coordinator: name,
+      message: text(t.message, 'trouble.message'),
+      clusterId: text(t.clusterId, 'trouble.clusterId'),
+    };
+  }
 }
 
 /** Chains of which `node` is the only serving member: taking it away would make them unavailable or lose them. */

@@ -8,12 +8,12 @@ import {
   nodes,
   podMonitor,
   services,
-  state,
 } from './steps/children.ts';
 import { deletion, finalizing, pause, validation } from './steps/lifecycle.ts';
 import { replacing } from './steps/replace.ts';
 import { mendingCoordinators, rollingCoordinators, rollingNodes } from './steps/rolling.ts';
 import { scaling } from './steps/scale.ts';
+import { state } from './steps/state.ts';
 import type { Action, Outcome, Step } from './steps/step.ts';
 import { volumes } from './steps/volumes.ts';
 

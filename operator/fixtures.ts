@@ -103,7 +103,13 @@ export function claimOf(cluster: ChainCluster, ordinal: number, size = '10Gi'): 
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: { name, namespace: 'data', uid: `uid-${name}`, labels: labelsOf(cluster, 'node') },
+    metadata: {
+      name,
+      namespace: 'data',
+      uid: `uid-${name}`,
+      labels: labelsOf(cluster, 'node'),
+      annotations: { [annotations.clusterId]: cluster.metadata.uid ?? '' },
+    },
     spec: { storageClassName: 'standard', resources: { requests: { storage: size } } },
     status: { phase: 'Bound', capacity: { storage: size } },
   };
@@ -122,6 +128,7 @@ export function viewOf(cluster: ChainCluster, change: Partial<CoordinatorView> =
   return {
     leader: podName(cluster, 'coordinator', 0),
     epoch: 4,
+    clusterId: cluster.metadata.uid ?? '',
     chains,
     nodes: names.map((name) => ({ name, status: 'healthy', chains: 3, admitted: true, draining: false })),
     ...change,
@@ -147,7 +154,7 @@ export function observedOf(
     buildState(cluster, clusterId),
     ...buildServices(cluster),
     ...buildBudgets(cluster),
-    buildConfigMap(cluster, buildConfigFile(cluster, { clusterId, drain: cluster.spec.drain })),
+    buildConfigMap(cluster, buildConfigFile(cluster, { clusterId, begun: true, drain: cluster.spec.drain })),
     buildCoordinators(cluster, { image }),
     buildNodes(cluster, { image, replicas: nodes }),
     ...children,

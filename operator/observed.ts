@@ -1,7 +1,7 @@
 import type { ChainCluster } from '../manifest/types.ts';
 import type { ViewAnswer } from './coordinator-view.ts';
-import type { ConfigMap, PersistentVolumeClaim, Pod, StatefulSet, StorageClass } from './objects/kinds.ts';
-import { annotations, type Component, namesOf, ordinalOf } from './objects/names.ts';
+import type { PersistentVolumeClaim, Pod, StatefulSet, StorageClass } from './objects/kinds.ts';
+import { type Component, namesOf, ordinalOf } from './objects/names.ts';
 import type { KubeObject } from './runtime/kube-object.ts';
 
 /** Everything that the steps decide by. A value: collected before, never asked again while deciding. */
@@ -52,13 +52,6 @@ export function coordinatorSet(observed: Observed): StatefulSet | undefined {
 /** The image of the pods: the one named, else the one in use, so that a new operator changes no cluster. */
 export function targetImage({ cluster, operator }: Observed): string {
   return cluster.spec.image ?? cluster.status?.targetImage ?? operator.defaultImage;
-}
-
-/** The id by which stores know this cluster: that of the kept state, where volumes outlived an earlier resource. */
-export function clusterIdOf(observed: Observed): string {
-  const { cluster } = observed;
-  const state = child<ConfigMap>(observed, 'ConfigMap', namesOf(cluster).state);
-  return state?.metadata.annotations?.[annotations.clusterId] ?? cluster.metadata.uid ?? '';
 }
 
 /** Storage nodes that the set runs now; counted from the pods while the set is being made anew. */

@@ -46,6 +46,7 @@ describe('buildStatus', () => {
       Degraded: 'False Creating',
       CoordinatorElected: 'False NoLeader',
       ChainsFullyReplicated: 'Unknown CoordinatorUnreachable',
+      StateLost: 'Unknown CoordinatorUnreachable',
       UpgradeBlocked: 'False NotBlocked',
       Paused: 'False NotPaused',
     });
@@ -65,6 +66,25 @@ describe('buildStatus', () => {
       Ready: 'False NoLeader',
       Available: 'Unknown CoordinatorUnreachable',
     });
+  });
+
+  test('says that the state is lost and with what command it comes back, also on a fresh resource', () => {
+    const lost = { coordinator: 'demo-coordinator-2', message: 'It is gone.', clusterId: 'cluster-uid' };
+    for (const each of [cluster, experienced]) {
+      const status = statusOf(
+        observedOf(each, { view: { is: 'unknown', because: lost.message, lost }, nodePods: [] }),
+      );
+      expect(reasons(status)).toMatchObject({
+        Ready: 'False StateLost',
+        Available: 'Unknown StateLost',
+        Degraded: 'True StateLost',
+        CoordinatorElected: 'False StateLost',
+        StateLost: 'True StateLost',
+      });
+      expect(conditionOf(status, 'Ready')?.message).toBe(
+        'It is gone. (here: kubectl exec -n data demo-coordinator-2 -- chainctl recover --yes)',
+      );
+    }
   });
 
   test('counts chains, worst first, and caps the list', () => {
@@ -196,6 +216,22 @@ describe('transitions', () => {
       'Warning ChainsUnavailable',
       'Warning ChainsUnavailable',
     ]);
+  });
+
+  test('a lost state is told once, also in the middle of an update, and so is its return', () => {
+    const lost = { coordinator: 'demo-coordinator-2', message: 'It is gone.', clusterId: 'cluster-uid' };
+    const view = { is: 'unknown', because: lost.message, lost } as const;
+    const without = statusOf(observedOf(experienced, { view }));
+    expect(eventsOf(healthy, without)).toEqual(['Warning StateLost']);
+    expect(eventsOf(without, without)).toEqual([]);
+    expect(eventsOf(without, healthy)).toEqual([
+      'Normal LeaderElected',
+      'Normal StateRecovered',
+      'Normal Ready',
+    ]);
+    const rolling = [0, 1, 2].map((i) => podOf(cluster, 'node', i, { hash: 'old' }));
+    const inUpdate = statusOf(observedOf(experienced, { view, nodePods: rolling }));
+    expect(eventsOf(restarting, inUpdate)).toEqual(['Warning StateLost']);
   });
 
   test('a pause and its end', () => {

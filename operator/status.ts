@@ -12,6 +12,7 @@ import { type Component, podName, selectorText } from './objects/names.ts';
 import { type Observed, targetImage } from './observed.ts';
 import { hasTemplate, isReady, whyBroken } from './pod-health.ts';
 import { wantedHash } from './steps/rolling.ts';
+import { sayLost } from './steps/state.ts';
 import { someOf } from './steps/step.ts';
 
 const notFullMax = 32;
@@ -57,6 +58,7 @@ function conditionsOf(observed: Observed, decision: Decision): Condition[] {
     ['Degraded', degraded(observed, decision)],
     ['CoordinatorElected', coordinatorElected(observed)],
     ['ChainsFullyReplicated', chainsFull(observed)],
+    ['StateLost', stateLost(observed)],
     ['UpgradeBlocked', upgradeBlocked(decision)],
     ['Paused', paused(observed)],
   ];
@@ -93,7 +95,7 @@ function ready(observed: Observed, decision: Decision): Verdict {
 }
 
 /** Without these nothing else is carried out. */
-const hopeless = new Set(['InvalidSpec', 'ReconcileFailed']);
+const hopeless = new Set(['InvalidSpec', 'ReconcileFailed', 'StateLost']);
 
 /** What is missing from a whole cluster, the most telling first. */
 function incomplete(observed: Observed): Verdict | undefined {
@@ -115,7 +117,7 @@ function incomplete(observed: Observed): Verdict | undefined {
 }
 
 function available({ view, cluster }: Observed): Verdict {
-  if (view.is === 'unknown') return unknown('CoordinatorUnreachable', unknownText(view.because));
+  if (view.is === 'unknown') return unseen(view);
   const { total, unavailable } = chainsOf(view.view.chains);
   if (total < cluster.spec.slots)
     return no('ChainsForming', `${total} of ${cluster.spec.slots} chains are formed.`);
@@ -129,7 +131,7 @@ function available({ view, cluster }: Observed): Verdict {
 }
 
 function chainsFull({ view, cluster }: Observed): Verdict {
-  if (view.is === 'unknown') return unknown('CoordinatorUnreachable', unknownText(view.because));
+  if (view.is === 'unknown') return unseen(view);
   const { total, full } = chainsOf(view.view.chains);
   const { slots, replicationFactor } = cluster.spec;
   if (full === slots) return yes('AllChainsFull', `Every chain has ${replicationFactor} serving members.`);
@@ -140,9 +142,16 @@ function chainsFull({ view, cluster }: Observed): Verdict {
   );
 }
 
-function coordinatorElected({ view }: Observed): Verdict {
-  if (view.is === 'unknown') return no('NoLeader', unknownText(view.because));
-  return yes('Elected', `${view.view.leader} leads.`);
+function coordinatorElected({ view, cluster }: Observed): Verdict {
+  if (view.is === 'known') return yes('Elected', `${view.view.leader} leads.`);
+  if (view.lost !== undefined) return no('StateLost', sayLost(cluster, view.lost));
+  return no('NoLeader', unknownText(view.because));
+}
+
+function stateLost({ view, cluster }: Observed): Verdict {
+  if (view.is === 'unknown' && view.lost !== undefined) return yes('StateLost', sayLost(cluster, view.lost));
+  if (view.is === 'unknown') return unknown('CoordinatorUnreachable', unknownText(view.because));
+  return no('StateKept', 'No coordinator misses its state.');
 }
 
 function progressing(decision: Decision): Verdict {
@@ -253,6 +262,15 @@ function versionOf(image: string): string {
   const [name = '', digest] = image.split('@');
   const tag = /:([^/:]+)$/.exec(name)?.[1];
   return tag ?? digest?.slice(0, 19) ?? 'latest';
+}
+
+function unseen({ because, lost }: Extract<Observed['view'], { is: 'unknown' }>): Verdict {
+  return lost === undefined
+    ? unknown('CoordinatorUnreachable', unknownText(because))
+    : unknown(
+        'StateLost',
+        'The chains cannot be seen before the state is recovered. What serves goes on serving.',
+      );
 }
 
 function unknownText(because: string): string {

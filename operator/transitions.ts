@@ -15,8 +15,13 @@ export function transitions(before: ChainClusterStatus | undefined, after: Chain
   if (leader !== '' && leader !== (before?.coordinator?.leader ?? '')) {
     tell('Normal', 'LeaderElected', 'Elect', `${leader} leads the coordinators.`);
   }
+  if (turned('StateLost', 'True')) tell('Warning', 'StateLost', 'Observe', is('StateLost')?.message);
+  if (turned('StateLost', 'False') && was('StateLost')?.status === 'True') {
+    tell('Normal', 'StateRecovered', 'Observe', is('StateLost')?.message);
+  }
   if (
     before !== undefined &&
+    is('StateLost')?.status !== 'True' &&
     isLoud(after, 'CoordinatorElected', 'False') &&
     !isLoud(before, 'CoordinatorElected', 'False')
   ) {
@@ -38,7 +43,7 @@ export function transitions(before: ChainClusterStatus | undefined, after: Chain
   if (isLoud(after, 'Degraded', 'True')) {
     const reason = is('Degraded')?.reason ?? 'Degraded';
     const told = isLoud(before, 'Degraded', 'True') && was('Degraded')?.reason === reason;
-    if (!told) tell('Warning', reason, 'Observe', is('Degraded')?.message);
+    if (!told && reason !== 'StateLost') tell('Warning', reason, 'Observe', is('Degraded')?.message);
   }
   return events;
 }

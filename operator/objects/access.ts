@@ -35,7 +35,10 @@ export function buildState(cluster: ChainCluster, clusterId: string): ConfigMap 
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { ...meta(cluster, state, 'coordinator'), annotations: { [annotations.clusterId]: clusterId } },
+    metadata: {
+      ...meta(cluster, state, 'coordinator'),
+      ...(clusterId !== '' && { annotations: { [annotations.clusterId]: clusterId } }),
+    },
   };
 }
 

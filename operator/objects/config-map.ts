@@ -23,8 +23,10 @@ export interface ClusterFile
   > {
   cluster: string;
   namespace: string;
-  /** Stores and state carry it: a volume of another cluster is refused. */
+  /** Stores and state carry it: a volume of another cluster is refused. '' = not known yet; the stores say. */
   clusterId: string;
+  /** A cluster has begun here: coordinators that find no state have lost it and found no other. */
+  begun: boolean;
   /** `host:port` of each coordinator's control link. */
   coordinators: string[];
   /** Where the coordinators elect their leader and keep their state. */
@@ -33,17 +35,19 @@ export interface ClusterFile
 
 export interface Intent {
   clusterId: string;
+  begun: boolean;
   /** Storage nodes that should hold no chains: those that people named and those about to go. */
   drain: readonly string[];
 }
 
-export function buildConfigFile(cluster: ChainCluster, { clusterId, drain }: Intent): ClusterFile {
+export function buildConfigFile(cluster: ChainCluster, { clusterId, begun, drain }: Intent): ClusterFile {
   const { slots, replicationFactor, nodes, durability, timings, limits, config, paused } = cluster.spec;
   const { lease, state } = namesOf(cluster);
   return {
     cluster: cluster.metadata.name,
     namespace: cluster.metadata.namespace ?? 'default',
     clusterId,
+    begun,
     slots,
     replicationFactor,
     nodes,

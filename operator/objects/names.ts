@@ -21,7 +21,7 @@ export const annotations = {
   settingsHash: 'chaincluster.dev/settings-hash',
   /** On a coordinator pod: the configuration that it should read by now; a change makes the kubelet refresh the file. */
   configSeen: 'chaincluster.dev/config-seen',
-  /** On the state objects: the id by which stores know their cluster. */
+  /** On the state object and, once a cluster has begun, on the claims: the id by which stores know their cluster. */
   clusterId: 'chaincluster.dev/cluster-id',
   /** On the resource, by people: any new value restarts all pods, one at a time. */
   restartedAt: 'chaincluster.dev/restartedAt',

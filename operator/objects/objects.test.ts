@@ -14,6 +14,7 @@ const nodes = buildNodes(cluster, { image, replicas: 3 });
 const coordinators = buildCoordinators(cluster, { image });
 const file = buildConfigFile(cluster, {
   clusterId: 'id',
+  begun: true,
   drain: ['demo-node-2', 'demo-node-2', 'demo-node-1'],
 });
 

@@ -2,8 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ChainCluster } from '../../manifest/types.ts';
 import { decide } from '../decide.ts';
 import { clusterWith, observedOf } from '../fixtures.ts';
-import { readConfigMap } from '../objects/config-map.ts';
-import type { ConfigMap, StatefulSet } from '../objects/kinds.ts';
+import type { StatefulSet } from '../objects/kinds.ts';
 import { changes } from './in-short.ts';
 
 const cluster = clusterWith({ nodes: 4 });
@@ -42,23 +41,5 @@ describe('children', () => {
     };
     expect(imageOf({ targetImage: 'used:1' })).toBe('used:1');
     expect(imageOf(undefined)).toBe('default:1');
-  });
-
-  test('volumes of an earlier resource keep their cluster id', () => {
-    const state: ConfigMap = {
-      apiVersion: 'v1',
-      kind: 'ConfigMap',
-      metadata: {
-        name: 'demo-state',
-        namespace: 'data',
-        annotations: { 'chaincluster.dev/cluster-id': 'earlier' },
-      },
-    };
-    const config = decide(observedOf(cluster, {}, [state])).actions.flatMap((action) =>
-      action.do === 'apply' && action.object.metadata.name === 'demo-config'
-        ? [action.object as ConfigMap]
-        : [],
-    )[0];
-    expect(readConfigMap(config)?.clusterId).toBe('earlier');
   });
 });

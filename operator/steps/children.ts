@@ -1,19 +1,12 @@
-import { buildAccess, buildLease, buildState } from '../objects/access.ts';
+import { identityOf } from '../identity.ts';
+import { buildAccess } from '../objects/access.ts';
 import { buildConfigFile, buildConfigMap, configKey } from '../objects/config-map.ts';
 import type { ConfigMap } from '../objects/kinds.ts';
 import { annotations } from '../objects/names.ts';
 import { buildBudgets, buildNetworkPolicy, buildPodMonitor } from '../objects/policies.ts';
 import { buildServices } from '../objects/services.ts';
 import { buildCoordinators, buildNodes, volumeSizeOf } from '../objects/stateful-sets.ts';
-import {
-  child,
-  childKey,
-  clusterIdOf,
-  coordinatorSet,
-  nodeSet,
-  type Observed,
-  targetImage,
-} from '../observed.ts';
+import { child, childKey, coordinatorSet, nodeSet, type Observed, targetImage } from '../observed.ts';
 import { isTerminating } from '../pod-health.ts';
 import type { KubeObject } from '../runtime/kube-object.ts';
 import { refOf } from '../runtime/kube-object.ts';
@@ -26,15 +19,6 @@ import { type Action, apply, blocked, done, type Step, waiting } from './step.ts
 export const access: Step = {
   name: 'access',
   decide: ({ cluster }) => done(apply(...buildAccess(cluster))),
-};
-
-/** Made before the coordinators, which may not create objects themselves. */
-export const state: Step = {
-  name: 'state',
-  decide(observed) {
-    const { cluster } = observed;
-    return done(apply(buildLease(cluster), buildState(cluster, clusterIdOf(observed))));
-  },
 };
 
 export const services: Step = {
@@ -118,7 +102,7 @@ export const nodes: Step = {
 function wantedConfig(observed: Observed): ConfigMap {
   const { cluster } = observed;
   const drain = [...cluster.spec.drain, ...scale(observed).leaving];
-  return buildConfigMap(cluster, buildConfigFile(cluster, { clusterId: clusterIdOf(observed), drain }));
+  return buildConfigMap(cluster, buildConfigFile(cluster, { ...identityOf(observed), drain }));
 }
 
 /** A kubelet refreshes a mounted ConfigMap within a minute or so, but at once when the pod itself changes. */

@@ -1,7 +1,9 @@
+import { identityOf } from '../identity.ts';
+import { buildLease, buildState } from '../objects/access.ts';
 import { buildConfigMap, readConfigMap } from '../objects/config-map.ts';
 import type { ConfigMap } from '../objects/kinds.ts';
 import { annotations, clusterNameMax, finalizer, namesOf } from '../objects/names.ts';
-import { child, coordinatorSet, nodeSet, type Observed } from '../observed.ts';
+import { child, childKey, coordinatorSet, nodeSet, type Observed } from '../observed.ts';
 import type { KubeObject } from '../runtime/kube-object.ts';
 import { refOf } from '../runtime/kube-object.ts';
 import { type Action, apply, blocked, done, type Outcome, type Step, someOf, waiting } from './step.ts';
@@ -43,9 +45,14 @@ export const pause: Step = {
   decide(observed) {
     const { cluster } = observed;
     const file = readConfigMap(child<ConfigMap>(observed, 'ConfigMap', namesOf(cluster).config));
-    if (!cluster.spec.paused || file === undefined || file.paused) return done();
+    if (!cluster.spec.paused) return done();
+    // The coordinators cannot do without these, and may not make them themselves.
+    const lost = [buildLease(cluster), buildState(cluster, identityOf(observed).clusterId)].filter(
+      ({ kind, metadata }) => !observed.children.has(childKey(kind, metadata.name)),
+    );
+    if (file === undefined || file.paused) return done(apply(...lost));
     // Only the word itself: the other changes of a paused resource wait for its end.
-    return done(apply(buildConfigMap(cluster, { ...file, paused: true })));
+    return done(apply(...lost, buildConfigMap(cluster, { ...file, paused: true })));
   },
   ends: ({ cluster }) => cluster.spec.paused,
 };

@@ -1,0 +1,52 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { afterEach, expect, test } from 'vitest';
+import { shellIn } from './shell.fixture.ts';
+
+const shell = shellIn({ workingFolder: tmpdir(), env: { CHAIN_DATA_DIR: 'no-such-folder' } });
+const servers: Server[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await new Promise((closed) => server.close(closed));
+});
+
+/** The admin server of a coordinator that says this about itself; the orders that it gets are kept. */
+async function coordinator(view: object): Promise<{ address: string; orders: unknown[] }> {
+  const orders: unknown[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (part) => {
+      body += part;
+    });
+    request.on('end', () => {
+      if (request.method === 'POST') orders.push(JSON.parse(body));
+      response.end(JSON.stringify(request.method === 'POST' ? { ok: true, message: 'state rebuilt' } : view));
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, orders };
+}
+
+const lost = { reason: 'StateLost', message: 'the state was lost', clusterId: 'id-of-the-nodes' };
+
+test('recover takes the id that the nodes tell the coordinator', async () => {
+  const { address, orders } = await coordinator({ leading: false, leader: address0, trouble: lost });
+  const ran = await shell(['recover', '--yes', '--coordinator', address]);
+  expect(ran).toMatchObject({ code: 0, out: 'state rebuilt\n' });
+  expect(orders).toEqual([{ kind: 'recover', clusterId: 'id-of-the-nodes', giveUp: [] }]);
+});
+
+const address0 = 'demo-coordinator-0.svc:7410';
+
+test.each([
+  [{ leading: true, leader: address0, trouble: null }, 'it leads, and has its state'],
+  [{ leading: false, leader: address0, trouble: null }, `run this at ${address0}`],
+  [{ leading: false, leader: '', trouble: null }, 'no coordinator holds the lease now'],
+  [{ leading: false, leader: '', trouble: { ...lost, clusterId: '' } }, 'start the nodes first'],
+])('where nothing can be recovered it orders nothing and says why: %j', async (view, why) => {
+  const { address, orders } = await coordinator(view);
+  const ran = await shell(['recover', '--yes', '--coordinator', address]);
+  expect(ran).toMatchObject({ code: 1, out: '', err: expect.stringContaining(why) });
+  expect(orders).toEqual([]);
+});
