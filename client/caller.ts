@@ -47,8 +47,10 @@ export class Caller {
   #clock: NodeJS.Timeout | undefined;
   #idle = 0;
   #refreshedAt = 0;
-  /** Writes that wait until the session has room, the oldest first. */
-  readonly #waiting = new Set<Pending>();
+  /** Writes that wait until the session has room in their slot, the oldest first. */
+  readonly #waiting = new Map<Slot, Set<Pending>>();
+  /** Slots of writes that ended, in which others may begin. */
+  readonly #freed = new Set<Slot>();
   #closed = false;
   #onRoutes: (() => void) | null = null;
 
@@ -145,9 +147,10 @@ export class Caller {
   }
 
   #begin(p: Pending): void {
-    const write = p.operation.op !== 'get';
-    if (write && !this.#session.hasRoom) {
-      this.#waiting.add(p);
+    const slot = this.#session.slotOf(p.operation.key);
+    if (p.operation.op !== 'get' && !this.#session.hasRoom(slot)) {
+      const queue = this.#waiting.get(slot) ?? new Set();
+      this.#waiting.set(slot, queue.add(p));
       p.due = p.deadline;
       return;
     }
@@ -209,8 +212,8 @@ export class Caller {
 
   #noSuchNode(p: Pending, call: Call, node: NodeName): void {
     const what = `no chain names a node ${node}, so its address is not known here`;
-    this.#session.abandon(call);
-    this.#finish(p, failure('NOT_FOUND', `${what}; \`chainctl status\` lists the nodes`));
+    const refusal = failure('NOT_FOUND', `${what}; \`chainctl status\` lists the nodes`);
+    this.#run(p, call, this.#session.onReply(call, refusal));
   }
 
   /** The call goes on under another id. */
@@ -255,15 +258,31 @@ export class Caller {
     if (reply.kind === 'failed') p.reject(errorOf(reply));
     else if (reply.kind === 'written') p.resolve(reply);
     else p.resolve({ kind: 'read', entry: reply.entry === null ? null : p.entry, at: reply.at });
-    if (this.#waiting.size > 0) this.#beginWaiting();
+    this.#free(p.call);
+  }
+
+  /** A call ended. Who waits for its room begins later, and not inside what ended it: that may be a long row of them. */
+  #free(call: Call | null): void {
+    if (call === null || !this.#waiting.has(call.slot)) return;
+    if (this.#freed.size === 0) queueMicrotask(() => this.#beginWaiting());
+    this.#freed.add(call.slot);
   }
 
   #beginWaiting(): void {
-    for (const p of this.#waiting) {
-      if (!this.#session.hasRoom) return;
-      this.#waiting.delete(p);
-      this.#begin(p);
-    }
+    const slots = [...this.#freed];
+    this.#freed.clear();
+    for (const slot of slots)
+      for (const p of this.#waiting.get(slot) ?? []) {
+        if (this.#closed || !this.#session.hasRoom(slot)) break;
+        this.#stopWaiting(slot, p);
+        this.#begin(p);
+      }
+  }
+
+  #stopWaiting(slot: Slot, p: Pending): void {
+    const queue = this.#waiting.get(slot);
+    queue?.delete(p);
+    if (queue?.size === 0) this.#waiting.delete(slot);
   }
 
   #forget(p: Pending): void {
@@ -276,10 +295,11 @@ export class Caller {
     const { call } = p;
     const sent = call !== null && (call.open > 0 || (p.link !== null && p.unsent === null));
     const outcome = sent && p.operation.op !== 'get' ? 'indefinite' : 'definite';
-    if (call === null) this.#waiting.delete(p);
+    if (call === null) this.#stopWaiting(this.#session.slotOf(p.operation.key), p);
     else this.#session.abandon(call);
     this.#forget(p);
     p.reject(makeError(outcome));
+    this.#free(call);
   }
 
   /** False when the signal is aborted already. */

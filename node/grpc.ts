@@ -1,6 +1,7 @@
 /**
  * The gRPC front of a storage node: any node takes any request. Callers that number their writes are held to it; for the
- * others this node writes in a session of its own, and repeats what may be repeated until their deadline.
+ * others this node writes in a session of its own, in which a stuck call holds up no other one, and repeats what may be
+ * repeated until their deadline.
  */
 
 import { type Call, type Operation, Session, type Step } from '../protocol/client/session.ts';
@@ -77,10 +78,10 @@ class Front {
 
   async #writeNumbered(node: NodeHost, operation: Write, call: CallContext): Promise<Reply> {
     const session = this.#sessionOf(node);
-    if (!session.hasRoom)
+    if (!session.hasRoom(session.slotOf(operation.key)))
       throw new ChainError(
         'OVERLOADED',
-        'too many writes of callers without a session wait at this node; ask again later',
+        'too many writes of callers without a session wait for this slot; ask again later',
       );
     const began = session.begin(operation, performance.now() + call.deadlineMs);
     return this.#drive(node, session, began);

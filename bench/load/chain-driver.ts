@@ -9,7 +9,7 @@ import { type Entry, readEntry } from '../../protocol/entry.ts';
 import type { Answer } from '../../protocol/messages.ts';
 import { failure } from '../../protocol/replies.ts';
 import type { Reply, Request } from '../../protocol/requests.ts';
-import type { Incarnation, Key, NodeName } from '../../protocol/words.ts';
+import type { ClientId, Incarnation, Key, NodeName } from '../../protocol/words.ts';
 import type { Done, Driver } from './driver.ts';
 
 interface Flight {
@@ -28,7 +28,7 @@ const tickMs = 10;
 const callMs = 5000;
 
 export class ChainDriver implements Driver {
-  readonly #session = new Session(randomInt(1, 2 ** 48 - 1) as Session['client'], randomInt(1_000_003));
+  readonly #session = new Session(randomInt(1, 2 ** 48 - 1) as ClientId, randomInt(1_000_003));
   readonly #links: NodeLinks;
   readonly #flights = new Map<number, Flight>();
   #lastId = 0;

@@ -19,6 +19,7 @@ import {
   type Slot,
   type WallMs,
 } from '../words.ts';
+import { floorOf, type Lane, Numbers } from './numbers.ts';
 
 /** What a caller wants done. */
 export type Operation =
@@ -41,6 +42,8 @@ export interface Call {
   readonly operation: Operation;
   readonly slot: Slot;
   readonly number: RequestNumber;
+  /** Where its number counts. */
+  readonly lane: Lane;
   readonly deadline: MonoMs;
   /** Only this node is asked; null = whoever can answer. */
   readonly pinned: NodeName | null;
@@ -65,14 +68,9 @@ export type Step =
 
 /** A single attempt is given up after this and tried elsewhere, under the same number. */
 const attemptMs = 1000;
-/** Numbers that may be unanswered at once; the chain refuses wider sessions. */
-const windowMax = 16_384;
 
 export class Session {
-  readonly client: ClientId;
-  #next = 1;
-  /** Unanswered numbers, the oldest first: its first key is the floor. */
-  readonly #open = new Map<RequestNumber, Call>();
+  readonly #numbers: Numbers;
   readonly #routes = new Map<Slot, Assignment>();
   readonly #addresses = new Map<NodeName, string>();
   readonly #slotTimes = new Map<Slot, WallMs>();
@@ -82,7 +80,7 @@ export class Session {
 
   /** `client` and `turn` are random: they tell sessions apart and spread reads. */
   constructor(client: ClientId, turn: number) {
-    this.client = client;
+    this.#numbers = new Numbers(client);
     this.#turn = turn;
   }
 
@@ -116,12 +114,13 @@ export class Session {
   begin(operation: Operation, deadline: MonoMs, pinned: NodeName | null = null): Call {
     const slot = this.slotOf(operation.key);
     const write = operation.op !== 'get';
-    const number = (write ? this.#next++ : 0) as RequestNumber;
+    const { number, lane } = write ? this.#numbers.open(slot) : forReads;
     const slotTime = this.#slotTimes.get(slot) ?? 0;
-    const call: Call = {
+    return {
       operation,
       slot,
       number,
+      lane,
       deadline,
       pinned,
       slotTime,
@@ -130,14 +129,11 @@ export class Session {
       asked: null,
       last: null,
     };
-    if (write) this.#open.set(number, call);
-    return call;
   }
 
-  /** True when another write may begin. */
-  get hasRoom(): boolean {
-    const first = this.#open.keys().next().value;
-    return first === undefined || this.#next - first < windowMax;
+  /** True when another write of the slot may begin. */
+  hasRoom(slot: Slot): boolean {
+    return this.#numbers.hasRoom(slot);
   }
 
   /** What to do next for a call: send, wait, or give up. */
@@ -193,9 +189,9 @@ export class Session {
       value: o.op === 'put' ? o.value : noBytes,
       delta: o.op === 'add' ? o.delta : 0n,
       conditions: o.conditions,
-      client: this.client,
+      client: call.lane.client,
       number: call.number,
-      floor: this.#open.keys().next().value ?? call.number,
+      floor: floorOf(call.lane, call.number),
       slotTime: call.slotTime,
       retry: call.open > 0,
     };
@@ -215,16 +211,11 @@ export class Session {
     if (reply.route !== null) this.#learnChain(reply.route);
     if (reply.code === 'AMBIGUOUS' || reply.code === 'INTERNAL') {
       this.#leaveOpen(call);
-      return retry;
+      return reply.code === 'AMBIGUOUS' ? retry : pause(call);
     }
     if (reply.code === 'SESSION_EXPIRED') return this.#renew(call, reply);
     const mayPass = passing.has(reply.code) && (call.pinned === null || passingAtOnce.has(reply.code));
-    if (mayPass)
-      return {
-        kind: 'wait',
-        ms: Math.min(200, 5 * 2 ** Math.min(call.attempts, 5)),
-        refresh: call.attempts > 2,
-      };
+    if (mayPass) return pause(call);
     if (call.operation.op !== 'get') this.#noteTime(call.slot, reply.slotTime);
     return this.#finish(call, reply);
   }
@@ -270,12 +261,12 @@ export class Session {
 
   /** The driver gives a call up (abort): what may have happened stays open. */
   abandon(call: Call): void {
-    this.#open.delete(call.number);
+    this.#numbers.close(call.slot, call.lane, call.number);
   }
 
   #finish(call: Call, reply: Reply): Step {
-    this.#open.delete(call.number);
-    return { kind: 'done', reply };
+    this.abandon(call);
+    return { kind: 'done', reply: reply.kind === 'failed' ? fateOf(call, reply) : reply };
   }
 
   /** Session reads never fall behind what this session saw. */
@@ -289,6 +280,23 @@ export class Session {
   }
 }
 
+/**
+ * R48: while an attempt may have been taken, a refusal says nothing of that attempt, whoever gives it. Only one that the
+ * head logged under the request's number is definite, and the head logs those that look at the value (R17).
+ */
+function fateOf(call: Call, reply: Failure): Failure {
+  if (call.open === 0 || reply.outcome === 'indefinite' || logged.has(reply.code)) return reply;
+  const fate = 'an earlier attempt was not answered, so the write may have taken effect';
+  return { ...reply, outcome: 'indefinite', message: `${reply.message}; ${fate}` };
+}
+
+/** Refusals that the head logs when the request says that it is a retry. */
+const logged: ReadonlySet<ErrorCode> = new Set(['CONDITION_FAILED', 'NOT_A_COUNTER', 'COUNTER_OVERFLOW']);
+
+const forReads = {
+  number: 0 as RequestNumber,
+  lane: { client: 0 as ClientId, open: new Set<RequestNumber>() },
+};
 const noBytes = new Uint8Array(0);
 /** Refusals that another node, or a later moment, may not repeat. */
 const passing: ReadonlySet<ErrorCode> = new Set([
@@ -305,3 +313,8 @@ const passing: ReadonlySet<ErrorCode> = new Set([
 /** Of these, the ones that the same node may take back in a moment. */
 const passingAtOnce: ReadonlySet<ErrorCode> = new Set(['NOT_READY', 'OVERLOADED']);
 const retry: Step = { kind: 'wait', ms: 0, refresh: false };
+const pause = (call: Call): Step => ({
+  kind: 'wait',
+  ms: Math.min(200, 5 * 2 ** Math.min(call.attempts, 5)),
+  refresh: call.attempts > 2,
+});
