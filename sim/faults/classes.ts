@@ -33,8 +33,13 @@ export const faultClasses = [
   /** A node is cut off from the coordinators only. */
   'uncoordinated',
   'diskstall',
+  /** Reads and writes of a disk take many times as long. */
+  'diskslow',
+  /** A write fails. */
   'diskerror',
-  /** A stored value is damaged. */
+  /** Reads fail. */
+  'readerror',
+  /** Stored values are damaged, one or a block of them. */
   'rot',
   'walljump',
   /** The log is trimmed as far as retention allows. */

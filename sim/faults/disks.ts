@@ -1,5 +1,7 @@
 /** Faults of disks. */
-import { type Inject, pickRunning } from './context.ts';
+import type { NodeHost } from '../world/node-host.ts';
+import type { NodeSeat } from '../world/world.ts';
+import { type FaultContext, type Inject, pickRunning } from './context.ts';
 
 export const diskstall: Inject = (f) => {
   const seat = pickRunning(f);
@@ -19,19 +21,50 @@ export const diskerror: Inject = (f) => {
   if (disk.busy) f.took();
   return () => {
     disk.mendNext();
-    if (!host.failed || seat.host !== host) return;
-    f.world.endNode(seat, false);
-    f.world.startNode(seat);
+    restartFailed(f, seat, host);
   };
 };
 
+/** Reads fail now and then: values can't be read, and a log that can't be read ends the store for its process. */
+export const readerror: Inject = (f) => {
+  const seat = pickRunning(f);
+  const host = seat?.host ?? null;
+  if (seat === null || host === null) return null;
+  const { disk } = seat;
+  disk.breakReads(f.random.pick([0.05, 0.3, 1]));
+  f.took();
+  return () => {
+    disk.breakReads(0);
+    restartFailed(f, seat, host);
+  };
+};
+
+function restartFailed(f: FaultContext, seat: NodeSeat, host: NodeHost): void {
+  if (!host.failed || seat.host !== host) return;
+  f.world.endNode(seat, false);
+  f.world.startNode(seat);
+}
+
+/** Everything takes longer, as on a disk that others use too or that is about to die. */
+export const diskslow: Inject = (f) => {
+  const seat = pickRunning(f);
+  if (seat === null) return null;
+  const { disk } = seat;
+  disk.slow(f.random.pick([5, 20, 100]));
+  f.took();
+  return () => disk.slow(1);
+};
+
+/** One value, or all of a block: what a misdirected write leaves is found damaged by its checksum. */
 export const rot: Inject = (f) => {
   const seat = pickRunning(f);
   if (seat === null) return null;
-  const keys = [...seat.disk.content.slots.values()].flatMap((s) => [...s.values.keys()]);
-  if (keys.length === 0) return null;
   const { disk } = seat;
-  disk.rotten.add(f.random.pick(keys));
+  const held = [...disk.content.slots.values()].filter((s) => s.values.size > 0);
+  if (held.length === 0) return null;
+  const keys = [...f.random.pick(held).values.keys()].sort();
+  const first = f.random.int(keys.length);
+  for (const key of keys.slice(first, first + f.random.pick([1, 1, 4, 1000]))) disk.rotten.add(key);
   f.took();
   return () => disk.rotten.clear();
 };

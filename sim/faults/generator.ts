@@ -9,7 +9,7 @@ import type { World } from '../world/world.ts';
 import type { FaultClass } from './classes.ts';
 import type { Inject } from './context.ts';
 import { coordcrash, coordfreeze, coordsuspend, drain, outage, resign, retune, unknown } from './control.ts';
-import { diskerror, diskstall, rot } from './disks.ts';
+import { diskerror, diskslow, diskstall, readerror, rot } from './disks.ts';
 import { cut, halfopen, oneway, reset, slowpath, uncoordinated } from './paths.ts';
 import {
   blackout,
@@ -45,7 +45,9 @@ const injections: Record<FaultClass, Inject> = {
   slowpath,
   uncoordinated,
   diskstall,
+  diskslow,
   diskerror,
+  readerror,
   rot,
   walljump,
   trim,

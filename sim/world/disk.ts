@@ -42,7 +42,13 @@ export interface Disk {
   write(batch: Batch, done: () => void, failed: (why: string) => void): void;
   /** Each read begins now and calls back when it ends: in this very moment, or later. */
   fetch(slot: Slot, key: Key, done: (found: Found) => void): void;
-  readLog(slot: Slot, from: Seq, maxBytes: number, done: (entries: readonly Entry[]) => void): void;
+  readLog(
+    slot: Slot,
+    from: Seq,
+    maxBytes: number,
+    done: (entries: readonly Entry[]) => void,
+    failed: (why: string) => void,
+  ): void;
   scan(slot: Slot, after: Key | null, maxBytes: number, done: (result: Scanned | 'corrupt') => void): void;
   boot(): Boot;
   /** Nothing is written for so long. */
@@ -51,6 +57,10 @@ export interface Disk {
   /** The write under way, or the next one, fails: the batch may be there or not. */
   breakNext(): void;
   mendNext(): void;
+  /** From now on everything takes so many times as long; 1 = as before. */
+  slow(times: number): void;
+  /** Each read fails with this probability: a value counts as damaged, a log that can't be read ends the store. */
+  breakReads(probability: number): void;
   /** The process ended: what it was writing may have arrived. */
   abandon(): void;
   /** The machine lost its power. */
@@ -82,6 +92,8 @@ export function createDisk(
   let stalledUntil = 0;
   let breaks = false;
   let machineBoot = -1;
+  let times = 1;
+  let unreadable = 0;
   const rotten = new Set<Key>();
 
   function settle(batch: Batch): void {
@@ -99,7 +111,7 @@ export function createDisk(
   }
 
   function writeTime(): number {
-    const usual = options.writeMs + random.next() * options.spreadMs;
+    const usual = (options.writeMs + random.next() * options.spreadMs) * times;
     return random.chance(0.01) ? usual * 10 : usual;
   }
 
@@ -140,7 +152,7 @@ export function createDisk(
   function readTime(usualMs: number): number {
     if (usualMs === 0) return stallLeft();
     if (random.chance(0.5)) return 0;
-    return (random.chance(0.02) ? slowReadMs : usualMs) * random.next() + stallLeft();
+    return (random.chance(0.02) ? slowReadMs : usualMs * times) * random.next() + stallLeft();
   }
 
   function after(ms: number, then: () => void): void {
@@ -186,18 +198,22 @@ export function createDisk(
       const shown = beginFetch(random, heldOf(content, slot), key);
       after(readTime(options.writeMs), () => {
         const entry = shown();
-        done(entry === undefined ? null : rotten.has(key) ? 'corrupt' : entry.bytes);
+        if (random.chance(unreadable)) done('corrupt');
+        else done(entry === undefined ? null : rotten.has(key) ? 'corrupt' : entry.bytes);
       });
     },
-    readLog(slot, from_, maxBytes, done) {
+    readLog(slot, from_, maxBytes, done, failed) {
       const shown = beginLogRead(random, heldOf(content, slot), from_, maxBytes);
-      after(readTime(options.scanMs), () => done(shown()));
+      after(readTime(options.scanMs), () => {
+        if (random.chance(unreadable)) failed('the log could not be read');
+        else done(shown());
+      });
     },
     scan(slot, after_, maxBytes, done) {
       const shown = beginScan(random, heldOf(content, slot), after_, maxBytes);
       after(readTime(options.scanMs), () => {
         const { entries, next } = shown();
-        if (entries.some((e) => rotten.has(e.key))) return done('corrupt');
+        if (random.chance(unreadable) || entries.some((e) => rotten.has(e.key))) return done('corrupt');
         done({ values: entries.map((e) => e.bytes), next });
       });
     },
@@ -217,6 +233,12 @@ export function createDisk(
     },
     mendNext() {
       breaks = false;
+    },
+    slow(by) {
+      times = by;
+    },
+    breakReads(probability) {
+      unreadable = probability;
     },
     abandon,
     powerLoss,

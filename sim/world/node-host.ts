@@ -164,7 +164,7 @@ export function createNodeHost(
     for (const { id, slot, key } of effects.fetches)
       disk.fetch(slot, key, (entry) => loop.deliver({ kind: 'fetched', id, entry }));
     for (const { id, slot, from, maxBytes } of effects.logReads)
-      disk.readLog(slot, from, maxBytes, (entries) => loop.deliver({ kind: 'logRead', id, entries }));
+      disk.readLog(slot, from, maxBytes, (entries) => loop.deliver({ kind: 'logRead', id, entries }), fail);
     for (const { id, slot, after, maxBytes } of effects.scans)
       disk.scan(slot, after, maxBytes, (result) => loop.deliver({ kind: 'scanned', id, result }));
     for (const { name, level, fields } of effects.notices) {
@@ -253,12 +253,15 @@ export function createNodeHost(
         observer.written(host, batch);
         loop.deliver({ kind: 'persisted', batch: batch.id });
       },
-      (why) => {
-        failed = true;
-        trace.note('diskfail', options.process, batch.id, -1, () => `${config.name} ${why}`);
-        loop.deliver({ kind: 'failed', why });
-      },
+      fail,
     );
+  }
+
+  /** The store is over for this process: nothing is written any more. */
+  function fail(why: string): void {
+    failed = true;
+    trace.note('diskfail', options.process, 0, -1, () => `${config.name} ${why}`);
+    loop.deliver({ kind: 'failed', why });
   }
 
   function tick(): void {
