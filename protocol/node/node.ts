@@ -23,6 +23,7 @@ import {
   type Revision,
   type Slot,
 } from '../words.ts';
+import { contain, containEvent, noSlot } from './containment.ts';
 import { NodeContext } from './context.ts';
 import type { Effects, NodeConfig, NodeCoreContract, NodeEvent, NodeView, Now, Peers } from './contract.ts';
 import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } from './control.ts';
@@ -87,6 +88,15 @@ export class NodeCore implements NodeCoreContract {
 
   handle(event: NodeEvent, now: Now): void {
     this.#passTime(now);
+    this.#ctx.slot = noSlot;
+    try {
+      this.#take(event);
+    } catch (error) {
+      containEvent(this.#state, this.#ctx, event, error);
+    }
+  }
+
+  #take(event: NodeEvent): void {
     switch (event.kind) {
       case 'tick':
         return this.#tick();
@@ -135,8 +145,12 @@ export class NodeCore implements NodeCoreContract {
     const s = this.#state;
     for (const r of s.touched) {
       this.#ctx.slot = r.slot;
-      flow(r, this.#ctx);
-      if (r.copy !== null) pullCopy(r, this.#ctx);
+      try {
+        flow(r, this.#ctx);
+        if (r.copy !== null) pullCopy(r, this.#ctx);
+      } catch (error) {
+        contain(s, this.#ctx, 'sending', error);
+      }
     }
     s.touched.clear();
     heartbeat(s);
@@ -157,7 +171,7 @@ export class NodeCore implements NodeCoreContract {
     c.identityNews = false;
     const replicas: Replica[] = [];
     for (const r of s.unsaved) {
-      collect(r, items);
+      this.#collect(r, items);
       if (r.flight !== null) replicas.push(r);
     }
     s.unsaved.clear();
@@ -167,6 +181,17 @@ export class NodeCore implements NodeCoreContract {
     s.batchId++;
     s.flight = { batch: { id: s.batchId, items }, replicas };
     return s.flight.batch;
+  }
+
+  #collect(r: Replica, items: PersistItem[]): void {
+    const before = items.length;
+    try {
+      collect(r, items);
+    } catch (error) {
+      items.length = before;
+      this.#ctx.slot = r.slot;
+      contain(this.#state, this.#ctx, 'collecting a batch', error);
+    }
   }
 
   /**
@@ -241,7 +266,11 @@ export class NodeCore implements NodeCoreContract {
     s.flight = null;
     for (const r of flight.replicas) {
       this.#ctx.slot = r.slot;
-      persisted(r, this.#ctx);
+      try {
+        persisted(r, this.#ctx);
+      } catch (error) {
+        contain(s, this.#ctx, 'persisted', error);
+      }
     }
   }
 

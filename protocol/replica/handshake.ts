@@ -172,6 +172,7 @@ export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
   r.dedupe = createDedupe();
   r.complete = false;
   r.completeDisk = false;
+  r.broken = false;
   r.taken = start.seq;
   r.dropTo = null;
   r.takenCommit = start.seq;

@@ -185,6 +185,8 @@ export interface Replica {
 
   /** It must not be a member; why (R15). */
   lost: string;
+  /** An unexpected error may have left its memory half changed: it joins anew from nothing. */
+  broken: boolean;
   report: ReplicaReport['state'];
 }
 
@@ -307,6 +309,7 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     trimWanted: 0 as Seq,
     flight: null,
     lost: '',
+    broken: false,
     report: 'stale',
   };
 }

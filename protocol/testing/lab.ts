@@ -109,6 +109,8 @@ interface LabNode {
 
 export class Lab {
   mono = 1000;
+  /** Unexpected errors inside a core are part of the test. */
+  tolerant = false;
   readonly nodes = new Map<NodeName, LabNode>();
   readonly coordinator: CoordinatorCore;
   readonly desired: Desired;
@@ -247,6 +249,8 @@ export class Lab {
         e.scans.length +
         e.sends.size >
       0;
+    for (const notice of e.notices)
+      if (notice.name === 'core.contained' && !this.tolerant) throw new Error(String(notice.fields.why));
     for (const r of e.replies) this.replies.set(r.tag, r.reply);
     for (const [to, messages] of e.sends) {
       const peer = this.nodes.get(to);

@@ -404,6 +404,8 @@ export class Stage {
   }
 
   #carry(a: Actor, e: Effects): void {
+    for (const notice of e.notices)
+      if (notice.name === 'core.contained') throw new Error(String(notice.fields.why));
     for (const { tag, reply } of e.replies)
       this.#replies.set(tag, [...(this.#replies.get(tag) ?? []), reply]);
     for (const [to, messages] of e.sends) {

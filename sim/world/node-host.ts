@@ -176,6 +176,8 @@ export function createNodeHost(
         () => `${config.name} ${name} ${JSON.stringify(fields)}`,
       );
       observer.notice(host, name, level);
+      // A process goes on after it; a simulated one must not have any.
+      if (name === 'core.contained') observer.broke(host, new Error(String(fields.why)));
     }
     dialPeers();
     writeNext();
