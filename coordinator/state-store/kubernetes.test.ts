@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FakeApi, startFakeApi } from './kubernetes.fake.ts';
 import { createKubernetesStateStore } from './kubernetes.ts';
@@ -88,12 +89,75 @@ describe('objects that the operator made', () => {
     expect(await store.write('lease', record('c-0'), tag)).toEqual({ kind: 'conflict' });
     expect(await store.read('lease')).toEqual({ value: null, tag: null });
   });
+});
 
-  test('content that somebody emptied is not taken for a new cluster', async () => {
-    await written(open(), 'state', 'first', null);
-    fake.touch(statePath, { binaryData: null });
-    await expect(open().read('state')).rejects.toThrow('a tag but no content');
+describe('edits of the state object by a stranger', () => {
+  let tag: string;
+  beforeEach(async () => {
+    makeEmpty();
+    tag = await written(open(), 'state', 'first', null);
   });
+
+  test.each<[string, object]>([
+    ['a label', { metadata: { labels: { app: 'renamed' } } }],
+    ['an annotation', { metadata: { annotations: { note: 'seen' } } }],
+    ['all annotations and labels', { metadata: { annotations: null, labels: null } }],
+    ['further data', { data: { note: 'seen' } }],
+  ])('%s changes nothing for those who wrote or read it', async (_, patch) => {
+    const [writer, reader] = [open(), open()];
+    expect(await reader.read('state')).toEqual({ value: 'first', tag });
+    expect(await writer.read('state')).toEqual({ value: 'first', tag });
+    fake.touch(statePath, patch);
+    expect(await reader.read('state')).toEqual({ value: 'first', tag });
+    const next = await written(writer, 'state', 'second', tag);
+    expect(await reader.read('state')).toEqual({ value: 'second', tag: next });
+  });
+
+  test('an emptied state is not one that was never written', async () => {
+    fake.touch(statePath, { binaryData: null });
+    expect(await open().read('state')).toEqual({ value: null, tag });
+    // Who knows that it was emptied may write it again.
+    expect(await open().write('state', 'first', null)).toEqual({ kind: 'conflict' });
+    expect(await open().write('state', 'recovered', tag)).toMatchObject({ kind: 'written' });
+  });
+
+  test.each([
+    ['what no coordinator packed', Buffer.from('garbage')],
+    ['a packed state that was cut off', gzipSync('{"a":1}').subarray(0, 12)],
+    ['a packed state that unpacks to more than memory holds', gzipSync(Buffer.alloc(70 * 1024 * 1024))],
+  ])('%s is read as it is, and can be replaced', async (_, packed) => {
+    fake.touch(statePath, { binaryData: { 'state.json.gz': packed.toString('base64') } });
+    const read = await open().read('state');
+    expect(read).toEqual({ value: packed.toString('latin1'), tag });
+    expect(await open().write('state', 'recovered', tag)).toMatchObject({ kind: 'written' });
+    expect((await open().read('state')).value).toBe('recovered');
+  });
+
+  test('a state without its tag can be read and replaced, under a tag that stays the same', async () => {
+    fake.touch(statePath, { data: null });
+    const read = await open().read('state');
+    expect(read).toEqual({ value: 'first', tag: expect.stringContaining('foreign-') });
+    expect(await open().read('state')).toEqual(read);
+    expect(await open().write('state', 'second', tag)).toEqual({ kind: 'conflict' });
+    expect(await open().write('state', 'second', read.tag)).toMatchObject({ kind: 'written' });
+  });
+
+  test('an older copy that was put back is another content than the newest', async () => {
+    const older = structuredClone(fake.objects.get(statePath));
+    const newest = await written(open(), 'state', 'second', tag);
+    fake.touch(statePath, { data: older?.data, binaryData: older?.binaryData });
+    expect(await open().read('state')).toEqual({ value: 'first', tag });
+    expect(await open().write('state', 'third', newest)).toEqual({ kind: 'conflict' });
+  });
+});
+
+test('a Lease whose record somebody removed is a free one', async () => {
+  makeEmpty();
+  const tag = await written(open(), 'lease', record('c-0'), null);
+  fake.touch(leasePath, { metadata: { annotations: { 'chaincluster.dev/record': null } } });
+  expect(await open().read('lease')).toEqual({ value: null, tag: null });
+  expect(await open().write('lease', record('c-0'), tag)).toEqual({ kind: 'conflict' });
+  expect(await open().write('lease', record('c-1'), null)).toMatchObject({ kind: 'written' });
 });
 
 describe('answers that do not come', () => {

@@ -1,9 +1,10 @@
 /**
  * The state store in the Kubernetes API: a Lease (which `kubectl get lease` can read) is the lease object, a ConfigMap
  * the state object. Both swap by `resourceVersion`. A tag of our own names each content, as somebody who only changes a
- * label moves the `resourceVersion` too, and no coordinator should fall for that.
+ * label or an annotation moves the `resourceVersion` too, and no coordinator should fall for that. The tag of the state is
+ * part of its data: whoever changes that changes the state.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { StoredObject } from '../../protocol/coordinator/contract.ts';
 import { ApiError, type ApiRequest, type KubernetesApi } from './kubernetes-api.ts';
@@ -39,8 +40,10 @@ interface Shape {
   readonly path: string;
   readonly empty: { apiVersion: string; kind: string; metadata: { name: string; namespace: string } };
   content(live: KubernetesObject): string | null;
-  /** The fields that hold `value`, as a merge patch. */
-  fields(value: string, live: KubernetesObject | null): object;
+  /** The tag that the last writer gave; undefined = none is there. */
+  tag(live: KubernetesObject): string | undefined;
+  /** The fields that hold `value` and its tag, as a merge patch. */
+  fields(value: string, tag: string, live: KubernetesObject | null): object;
 }
 
 interface KubernetesObject {
@@ -54,6 +57,7 @@ interface KubernetesObject {
     readonly leaseTransitions?: number;
     readonly acquireTime?: string;
   };
+  readonly data?: Readonly<Record<string, string>>;
   readonly binaryData?: Readonly<Record<string, string>>;
 }
 
@@ -65,6 +69,9 @@ interface Seen {
 const tagAnnotation = 'chaincluster.dev/tag';
 const recordAnnotation = 'chaincluster.dev/record';
 const stateKey = 'state.json.gz';
+const tagKey = 'tag';
+/** Far more than any state is; what somebody else put there may unpack to anything. */
+const unpackedBytesMax = 64 * 1024 * 1024;
 const writer = 'fieldManager=chaincluster-coordinator';
 /** Foreign changes of the same object that one write bears with. */
 const attempts = 4;
@@ -82,12 +89,7 @@ class KubernetesStateStore implements StateStore {
   async read(object: StoredObject): Promise<Stored> {
     const seen = await this.#look(object);
     const value = seen === null ? null : this.#shapes[object].content(seen.live);
-    const tag = seen?.tag ?? null;
-    if ((value === null) !== (tag === null))
-      throw new Error(
-        `${this.#shapes[object].title} has ${value === null ? 'a tag but no content' : 'content but no tag'}: somebody edited it; put the old one back, or remove both and recover`,
-      );
-    return { value, tag };
+    return { value, tag: seen?.tag ?? null };
   }
 
   async write(object: StoredObject, value: string, expect: string | null): Promise<Written> {
@@ -97,9 +99,7 @@ class KubernetesStateStore implements StateStore {
       const seen = held !== undefined && held.tag === expect ? held : await this.#look(object);
       if ((seen?.tag ?? null) !== expect) return { kind: 'conflict' };
       const tag = nextTag(expect);
-      const changes = merge(shape.fields(value, seen?.live ?? null), {
-        metadata: { annotations: { [tagAnnotation]: tag } },
-      });
+      const changes = shape.fields(value, tag, seen?.live ?? null);
       const written = await this.#swap(object, seen, changes);
       if (written) return { kind: 'written', tag };
     }
@@ -159,10 +159,18 @@ class KubernetesStateStore implements StateStore {
   }
 
   #remember(object: StoredObject, live: KubernetesObject): Seen {
-    const seen = { live, tag: live.metadata.annotations?.[tagAnnotation] ?? null };
+    const shape = this.#shapes[object];
+    const seen = { live, tag: shape.tag(live) ?? foreignTag(shape.content(live)) };
     this.#seen.set(object, seen);
     return seen;
   }
+}
+
+/** Names a content that no coordinator tagged: what somebody put there by hand can be read, and be replaced knowingly. */
+function foreignTag(content: string | null): string | null {
+  return content === null
+    ? null
+    : `foreign-${createHash('sha256').update(content).digest('hex').slice(0, 16)}`;
 }
 
 /** Never the same twice, even for two writers after the same content; counts up for people who look at it. */
@@ -179,8 +187,11 @@ function leaseShape({ namespace, lease }: KubernetesObjects): Shape {
     path: `${collection}/${lease}`,
     empty: { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: lease, namespace } },
     content: (live) => live.metadata.annotations?.[recordAnnotation] ?? null,
-    fields: (value, live) => ({
-      metadata: { annotations: { [recordAnnotation]: value } },
+    // Without its record it is a Lease that nobody ever took.
+    tag: ({ metadata: { annotations } }) =>
+      annotations?.[recordAnnotation] === undefined ? undefined : annotations[tagAnnotation],
+    fields: (value, tag, live) => ({
+      metadata: { annotations: { [recordAnnotation]: value, [tagAnnotation]: tag } },
       spec: leaseSpec(value, live),
     }),
   };
@@ -220,17 +231,28 @@ function stateShape({ namespace, configMap }: KubernetesObjects): Shape {
     empty: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: configMap, namespace } },
     content(live) {
       const packed = live.binaryData?.[stateKey];
-      return packed === undefined ? null : gunzipSync(Buffer.from(packed, 'base64')).toString('utf8');
+      return packed === undefined ? null : unpacked(Buffer.from(packed, 'base64'));
     },
-    fields(value) {
+    // It stays when somebody removes the state itself: an emptied object is not one that was never written.
+    tag: (live) => live.data?.[tagKey],
+    fields(value, tag) {
       const packed = gzipSync(value);
       if (packed.length > stateBytesMax)
         throw new Error(
           `the state is ${packed.length} bytes even when compressed, above the ${stateBytesMax} that ${title} may hold; use fewer slots or shorter names`,
         );
-      return { binaryData: { [stateKey]: packed.toString('base64') } };
+      return { data: { [tagKey]: tag }, binaryData: { [stateKey]: packed.toString('base64') } };
     },
   };
+}
+
+/** What no coordinator packed is given as it is: whether it is a state is for its reader to say. */
+function unpacked(packed: Buffer): string {
+  try {
+    return gunzipSync(packed, { maxOutputLength: unpackedBytesMax }).toString('utf8');
+  } catch {
+    return packed.toString('latin1');
+  }
 }
 
 /** Lays `over` onto `base`, object by object. */
