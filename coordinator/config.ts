@@ -100,6 +100,7 @@ export const desiredOf = (file: ClusterFile): Desired => ({
   slots: file.slots,
   replicationFactor: file.replicationFactor,
   nodes: file.nodes,
+  begun: file.begun,
   drain: file.drain.map(nodeName),
   timings: file.timings,
   concurrentMoves: file.config.maxConcurrentMoves,

@@ -15,6 +15,8 @@ export interface ClusterFile {
   readonly namespace: string;
   /** The id that a new cluster gets; '' = a random one. */
   readonly clusterId: string;
+  /** A cluster has begun here before: without a state its coordinators have lost it, and begin no other. */
+  readonly begun: boolean;
   readonly slots: number;
   readonly replicationFactor: number;
   readonly nodes: number;
@@ -103,6 +105,7 @@ function parse(f: Fields, problems: string[]): ClusterFile {
     cluster: f.text('cluster'),
     namespace: f.text('namespace', ''),
     clusterId: f.text('clusterId', ''),
+    begun: f.flag('begun', false),
     slots: f.integer('slots', { min: 1, max: limits.slots, fallback: 64 }),
     replicationFactor,
     nodes,

@@ -19,6 +19,8 @@ export interface Desired {
   readonly replicationFactor: number;
   /** Storage nodes that should exist; the first placement waits for them. */
   readonly nodes: number;
+  /** The cluster has begun before: a missing state was lost, and no other cluster is founded (R30). */
+  readonly begun: boolean;
   /** Nodes to empty. */
   readonly drain: readonly NodeName[];
   readonly timings: Timings;

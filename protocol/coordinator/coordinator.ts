@@ -26,7 +26,15 @@ import type {
 import { leads, loseLease, onFenced, onLease, onStateRead, resign, tickElection } from './election.ts';
 import { openForInspection } from './inspect.ts';
 import { forgiveStall, livedOf, statusOf, watchNodes } from './liveness.ts';
-import { announceRegistered, onGoodbye, onHeartbeat, onRegister, publishTo, refuse } from './nodes.ts';
+import {
+  announceRegistered,
+  onGoodbye,
+  onHeartbeat,
+  onRegister,
+  orphan,
+  publishTo,
+  refuse,
+} from './nodes.ts';
 import { type CommandResult, drainNode, overrideChain, recover } from './recover.ts';
 import { onReread, onSaved, saveWork } from './saving.ts';
 import {
@@ -302,6 +310,8 @@ function admit(s: CoordinatorState): void {
 
 /** The first placement: all chains at once, on nodes whose stores are empty. */
 function beginCluster(s: CoordinatorState): void {
+  if (s.desired.begun)
+    return orphan(s, 'there is no saved state, but the cluster has begun before: the state was lost');
   if (s.firsts.size === 0) {
     s.waitingFor = `waiting for ${s.desired.nodes} storage nodes to register`;
     return;

@@ -107,15 +107,18 @@ export function onRegister(s: CoordinatorState, link: string, m: Register): void
 /** No state yet: only blank nodes may begin a cluster; any other says that a state was lost (R30). */
 function registerFirst(s: CoordinatorState, link: string, m: Register): void {
   if (m.clusterId !== '') {
-    s.leading = {
-      at: 'orphan',
-      why: `there is no saved state, but ${m.node} belongs to cluster ${m.clusterId}: the state was lost; recover it with an operator's command`,
-    };
-    notice(s, 'error', 'state.lost', { node: m.node, clusterId: m.clusterId });
+    const why = `there is no saved state, but ${m.node} belongs to cluster ${m.clusterId}: the state was lost`;
+    orphan(s, why);
     noteOrphan(s, link, m);
-    return refuse(s, link, 'RECOVER', s.leading.why);
+    return refuse(s, link, 'RECOVER', why);
   }
   s.firsts.set(m.node, { link, message: m });
+}
+
+/** Holds the lease and leads nothing until an operator's word. */
+export function orphan(s: CoordinatorState, why: string): void {
+  s.leading = { at: 'orphan', why };
+  notice(s, 'error', 'state.lost', { why });
 }
 
 const orphanOr = (s: CoordinatorState, otherwise: string): string =>

@@ -133,6 +133,7 @@ export class Lab {
       nodes: options.nodes,
       drain: [],
       timings: defaultTimings,
+      begun: false,
       concurrentMoves: 4,
     };
     this.coordinator = new CoordinatorCore(

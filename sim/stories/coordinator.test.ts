@@ -409,6 +409,23 @@ describe('R30: a state that was lost', () => {
   });
 });
 
+describe('R30: a cluster that has begun before', () => {
+  test('is not founded anew by blank nodes, even if no other is heard', () => {
+    const desk = new Desk(null);
+    desk.add('l', { replicationFactor: 1, nodes: 1, begun: true });
+    desk.advance(5000, ['l']);
+    desk.register('l', 'x', { clusterId: '', epoch: epoch(0) });
+    desk.advance(30_000, ['l']);
+    expect(desk.saved).toBe(null);
+    expect(desk.leading('l')).toBe(false);
+    expect(desk.core('l').view({ mono: desk.mono, wall: desk.mono as never }).trouble).toMatchObject({
+      reason: 'StateLost',
+      clusterId: '',
+    });
+    expect(desk.command('l', { kind: 'recover', clusterId: 'old', giveUp: [] })).toMatchObject({ ok: false });
+  });
+});
+
 describe('R31: a save with unknown outcome is followed by a fresh read', () => {
   function saving(): Desk {
     const desk = leaderOf('ax');

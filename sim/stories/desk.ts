@@ -78,6 +78,7 @@ export class Desk {
       nodes: 3,
       drain: [],
       timings: defaultTimings,
+      begun: false,
       concurrentMoves: 1,
       ...desired,
     };

@@ -139,6 +139,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     nodes: plan.nodes,
     drain: [],
     timings: plan.timings,
+    begun: false,
     concurrentMoves: plan.concurrentMoves,
   };
   const clients: Client[] = [];
