@@ -14,6 +14,19 @@ const arrows = {
   'cluster-test': ['protocol', 'transport', 'process', 'node', 'coordinator'],
   sim: ['protocol'],
   bench: ['client', 'protocol', 'transport', 'node', 'operator', 'manifest'],
+  torture: [
+    'client',
+    'protocol',
+    'transport',
+    'process',
+    'node',
+    'coordinator',
+    'local',
+    'manifest',
+    'cluster-test',
+    'sim',
+    'bench',
+  ],
   e2e: ['client', 'sim', 'coordinator'],
 };
 
