@@ -38,6 +38,8 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
       late: random.pick([0, 0.2, 0.6]),
       lateMs: random.pick([50, 1000, 4000]),
       repeat: random.pick([0, 0.2, 0.6]),
+      bytesPerMs: random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 10_000, 1000]),
+      queueBytes: random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 100_000, 5000]),
     },
     disk: {
       durability: os ? 'os' : 'fsync',

@@ -30,6 +30,8 @@ export const faultClasses = [
   'reset',
   /** Frames on a path are slow. */
   'slowpath',
+  /** Few bytes a millisecond fit through a path. */
+  'narrow',
   /** A node is cut off from the coordinators only. */
   'uncoordinated',
   'diskstall',

@@ -10,7 +10,7 @@ import type { FaultClass } from './classes.ts';
 import type { Inject } from './context.ts';
 import { coordcrash, coordfreeze, coordsuspend, drain, outage, resign, retune, unknown } from './control.ts';
 import { diskerror, diskslow, diskstall, readerror, rot } from './disks.ts';
-import { cut, halfopen, oneway, reset, slowpath, uncoordinated } from './paths.ts';
+import { cut, halfopen, narrow, oneway, reset, slowpath, uncoordinated } from './paths.ts';
 import {
   blackout,
   blank,
@@ -43,6 +43,7 @@ const injections: Record<FaultClass, Inject> = {
   halfopen,
   reset,
   slowpath,
+  narrow,
   uncoordinated,
   diskstall,
   diskslow,

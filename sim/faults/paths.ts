@@ -97,6 +97,20 @@ export const slowpath: Inject = (f) => {
   return () => f.world.network.slow(from, to, 0);
 };
 
+/** Little fits through: large frames take long, and queues grow. */
+export const narrow: Inject = (f) => {
+  const { nodes, coordinators } = machinesOf(f);
+  const from = f.random.pick(nodes);
+  const others = [...nodes, ...coordinators].filter((m) => m !== from);
+  const to = f.random.chance(0.5) ? others : [f.random.pick(others)];
+  const bytesPerMs = f.random.pick([500, 50, 5]);
+  f.took();
+  for (const m of to) f.world.network.narrow(from, m, bytesPerMs);
+  return () => {
+    for (const m of to) f.world.network.narrow(from, m, Number.POSITIVE_INFINITY);
+  };
+};
+
 export const uncoordinated: Inject = (f) => {
   const { nodes, coordinators } = machinesOf(f);
   const some = f.random.chance(0.3) ? nodes : [f.random.pick(nodes)];

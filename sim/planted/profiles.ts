@@ -28,7 +28,9 @@ const oneChain = {
   faultForMs: [100, 3000],
 } as const satisfies Partial<Plan>;
 const slowDisks = { durability: 'fsync', writeMs: 8, spreadMs: 60, scanMs: 30 } as const;
+const wide = { bytesPerMs: Number.POSITIVE_INFINITY, queueBytes: Number.POSITIVE_INFINITY } as const;
 const lateNetwork = {
+  ...wide,
   delayMs: 2,
   spreadMs: 10,
   noticeMs: 600,
@@ -107,7 +109,7 @@ export const profiles = {
     faultEveryMs: 400,
     faultForMs: [2500, 5000],
     timings: { ...defaultTimings, heartbeatMs: 100 },
-    network: { delayMs: 25, spreadMs: 25, noticeMs: 600, late: 0, lateMs: 50, repeat: 0 },
+    network: { ...wide, delayMs: 25, spreadMs: 25, noticeMs: 600, late: 0, lateMs: 50, repeat: 0 },
   },
   /** The same, and most reads are weak ones. */
   asleepBounded: {
@@ -143,7 +145,7 @@ export const profiles = {
     faults: ['slowpath', 'slowpath', 'lag', 'uncoordinated', 'oneway'],
     faultForMs: long,
     timings: { ...defaultTimings, beaconMs: 400 },
-    network: { delayMs: 2, spreadMs: 10, noticeMs: 600, late: 0, lateMs: 50, repeat: 0 },
+    network: { ...wide, delayMs: 2, spreadMs: 10, noticeMs: 600, late: 0, lateMs: 50, repeat: 0 },
   },
   /** Cuts from the coordinators that outlast every lease. */
   longCuts: {

@@ -1,11 +1,13 @@
 /**
  * One direction of one connection. Frames arrive in order or not at all. A cut path holds them back; when the
  * connection ends, the last ones are lost and the others arrive, some of them late: after newer connections began.
+ * Large frames take their time on a narrow path, and a sender whose queue is full drops what comes next.
  */
 import type { Message } from '../../protocol/messages.ts';
 import type { Incarnation } from '../../protocol/words.ts';
 import type { Random } from '../random.ts';
 import type { Schedule } from './schedule.ts';
+import { sizeOf } from './sizes.ts';
 
 export interface Frame {
   readonly incarnation: Incarnation;
@@ -13,13 +15,15 @@ export interface Frame {
 }
 
 /** Something that the network did to frames, told to whoever counts faults. */
-export type NetworkEffect = 'lost' | 'late' | 'repeated' | 'held' | 'slowed';
+export type NetworkEffect = 'lost' | 'late' | 'repeated' | 'held' | 'slowed' | 'shed';
 
 /** What a flow asks of the path that it takes. */
 export interface Path {
   blocked(): boolean;
   /** Time for one frame, ms. */
   delay(): number;
+  /** Infinity = as wide as one likes. */
+  bytesPerMs(): number;
 }
 
 export interface Flow {
@@ -34,10 +38,13 @@ export interface FlowOptions {
   /** Probability that frames of a broken connection arrive late, up to `lateMs` after the break. */
   readonly late: number;
   readonly lateMs: number;
+  /** Bytes under way at which a sender drops what comes next. */
+  readonly queueBytes: number;
 }
 
 interface Item {
   readonly frame: Frame;
+  readonly bytes: number;
   gone: boolean;
 }
 
@@ -52,10 +59,15 @@ export function createFlow(
   let pending: Item[] = [];
   let held = 0;
   let last = 0;
+  /** Bytes under way, and when the path has taken all of them. */
+  let queued = 0;
+  let free = 0;
 
   function transmit(item: Item): void {
-    last = Math.max(last, schedule.now + path.delay());
+    free = Math.max(free, schedule.now) + item.bytes / path.bytesPerMs();
+    last = Math.max(last, free + path.delay());
     pending.push(item);
+    queued += item.bytes;
     schedule.at(last, () => arrive(item));
   }
 
@@ -67,6 +79,7 @@ export function createFlow(
       return;
     }
     pending.shift();
+    queued -= item.bytes;
     hand(item.frame);
   }
 
@@ -77,6 +90,8 @@ export function createFlow(
     });
     pending = [];
     held = 0;
+    queued = 0;
+    free = 0;
     return frames;
   }
 
@@ -96,10 +111,13 @@ export function createFlow(
   }
 
   return {
-    send: (frame) => transmit({ frame, gone: false }),
+    send(frame) {
+      if (queued >= options.queueBytes) return tell('shed');
+      transmit({ frame, bytes: sizeOfFrame(frame), gone: false });
+    },
     release() {
       if (held === 0) return;
-      for (const frame of takeAll()) transmit({ frame, gone: false });
+      for (const frame of takeAll()) transmit({ frame, bytes: sizeOfFrame(frame), gone: false });
     },
     end() {
       const frames = takeAll();
@@ -107,4 +125,10 @@ export function createFlow(
       return frames;
     },
   };
+}
+
+function sizeOfFrame({ messages }: Frame): number {
+  let bytes = 0;
+  for (const m of messages) bytes += sizeOf(m);
+  return bytes;
 }

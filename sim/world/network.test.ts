@@ -6,7 +6,16 @@ import type { Frame } from './flow.ts';
 import { createNetwork, type Link, type Network, type NetworkOptions, type Port } from './network.ts';
 import { createSchedule, type Schedule } from './schedule.ts';
 
-const options: NetworkOptions = { delayMs: 1, spreadMs: 5, noticeMs: 600, late: 0, lateMs: 100, repeat: 0 };
+const options: NetworkOptions = {
+  delayMs: 1,
+  spreadMs: 5,
+  noticeMs: 600,
+  late: 0,
+  lateMs: 100,
+  repeat: 0,
+  bytesPerMs: Number.POSITIVE_INFINITY,
+  queueBytes: Number.POSITIVE_INFINITY,
+};
 
 interface Stand {
   schedule: Schedule;
@@ -59,7 +68,7 @@ function stand(change: Partial<NetworkOptions> = {}): Stand {
     events,
     link,
     say(n) {
-      const messages = [{ kind: 'passed', id: n } as unknown as Message];
+      const messages = [{ kind: 'ready', id: n } as unknown as Message];
       network.send(link(), a, { incarnation: noIncarnation, messages });
     },
     run,
@@ -131,4 +140,17 @@ test('a new connection may begin with what the old one had not delivered', () =>
   s.run(600);
   expect(s.heard.slice(-5)).toEqual(upTo(5));
   expect(s.effects).toContain('repeated');
+});
+
+test('frames wait for each other on a narrow path, and a sender whose queue is full drops what comes next', () => {
+  // A small message counts as 40 bytes.
+  const { run, say, heard, effects } = stand({ bytesPerMs: 0.4, queueBytes: 100 });
+  for (const n of [1, 2, 3, 4, 5]) say(n);
+  run(90);
+  expect(heard).toEqual([]);
+  run(120);
+  expect(heard).toEqual([1, 2]);
+  run(100);
+  expect(heard).toEqual([1, 2, 3]);
+  expect(effects).toEqual(['shed', 'shed']);
 });

@@ -43,6 +43,8 @@ export interface NetworkOptions extends FlowOptions {
   /** One-way delay of a frame: at least `delayMs`, up to `spreadMs` more. */
   readonly delayMs: number;
   readonly spreadMs: number;
+  /** Bytes that each direction of a connection takes in a millisecond. */
+  readonly bytesPerMs: number;
   /** Silence after which a connection is given up. */
   readonly noticeMs: number;
   /** Probability that a new connection begins with a repetition of what the old one had not delivered. */
@@ -62,6 +64,8 @@ export interface Network {
   isCut(from: number, to: number): boolean;
   /** Adds up to `ms` to the delay of each frame on this path; 0 ends it. */
   slow(from: number, to: number, ms: number): void;
+  /** This path takes no more bytes in a millisecond than that; Infinity = as it was. */
+  narrow(from: number, to: number, bytesPerMs: number): void;
   /** Breaks what is open between two machines, as a middlebox would. */
   reset(a: number, b: number): void;
   /** How long silence goes unnoticed from now on; long ones make half-open connections. */
@@ -81,6 +85,7 @@ export function createNetwork(
   let noticeMs = options.noticeMs;
   const cuts = new Uint8Array(machinesMax * machinesMax);
   const slows = new Float64Array(machinesMax * machinesMax);
+  const widths = new Float64Array(machinesMax * machinesMax).fill(Number.POSITIVE_INFINITY);
 
   const index = (from: number, to: number): number => from * machinesMax + to;
   const blocked = (from: Port, to: Port): boolean => cuts[index(from.machine, to.machine)] === 1;
@@ -102,7 +107,11 @@ export function createNetwork(
     const flow = (from: Port, to: Port): Flow =>
       createFlow(
         world,
-        { blocked: () => blocked(from, to), delay: () => delay(from, to) },
+        {
+          blocked: () => blocked(from, to),
+          delay: () => delay(from, to),
+          bytesPerMs: () => Math.min(options.bytesPerMs, widths[index(from.machine, to.machine)] as number),
+        },
         options,
         (frame) => {
           if (to.alive()) to.received(link, frame);
@@ -230,6 +239,9 @@ export function createNetwork(
     isCut: (from, to) => cuts[index(from, to)] === 1,
     slow(from, to, ms) {
       slows[index(from, to)] = ms;
+    },
+    narrow(from, to, bytesPerMs) {
+      widths[index(from, to)] = bytesPerMs;
     },
     reset(a, b) {
       for (const link of touching(a, b)) end(link);
