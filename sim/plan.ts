@@ -1,4 +1,5 @@
 /** What one run consists of: everything that is fixed before its first event. */
+import type { Limits } from '../protocol/limits.ts';
 import type { Timings } from '../protocol/timings.ts';
 import type { FaultClass } from './faults/classes.ts';
 import type { WorkloadOptions } from './workload.ts';
@@ -18,6 +19,7 @@ export interface Plan {
   /** Mean time between two operations of one client, in bursts and in idle times. */
   readonly thinkMs: readonly [busy: number, idle: number];
   readonly timings: Timings;
+  readonly limits: Limits;
   readonly tickMs: number;
   readonly workload: WorkloadOptions;
   readonly network: NetworkOptions;

@@ -3,6 +3,7 @@ import { defaultTimings, type Timings } from '../protocol/timings.ts';
 import { type FaultClass, faultClasses } from './faults/classes.ts';
 import type { Plan } from './plan.ts';
 import { createRandom, type Random } from './random.ts';
+import { pickLimits } from './tight.ts';
 
 /** The plan of a seed; `change` sets what a targeted run wants otherwise. */
 export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
@@ -58,6 +59,7 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
     durationMs: random.pick([6000, 12_000, 20_000]),
     concurrentMoves: 1 + random.int(3),
     patienceMs: random.pick([1500, 4000]),
+    limits: pickLimits(random),
     trimEveryMs: random.pick([0, 300, 2000]),
     ...change,
   };

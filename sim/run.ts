@@ -10,8 +10,10 @@ import { trimNow } from './faults/processes.ts';
 import { createInvariants, type Invariants, type Violation } from './invariants/invariants.ts';
 import type { Plan } from './plan.ts';
 import { restartEverything, type Steps, settle } from './settle.ts';
+import { limitOfMessage, limitOfReply, type TightLimit } from './tight.ts';
 import { type EntryOf, tellUnknown } from './told.ts';
 import { savedState } from './world/saved-state.ts';
+import { sizeOf } from './world/sizes.ts';
 import type { TraceLine } from './world/trace.ts';
 import { createWorld, type World } from './world/world.ts';
 
@@ -48,19 +50,35 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
   const invariants = createInvariants(plan.slots, () =>
     holder.world === null ? null : savedState(holder.world.store),
   );
+  const reached = (limit: TightLimit | null): void => {
+    if (limit !== null) holder.faults?.noteEffect(`limit ${limit}`);
+  };
   const world = createWorld({
     plan,
     trace: options.trace ?? false,
     createCoordinatorCore,
     observer: {
       turned: invariants.turned,
-      replied: invariants.replied,
+      replied(host, request, reply) {
+        invariants.replied(host, request, reply);
+        reached(limitOfReply(reply, plan.limits));
+      },
+      sent(host, message) {
+        const bytes = sizeOf(message);
+        if (bytes > plan.limits.frameBytes)
+          invariants.fail(
+            'R45',
+            -1,
+            `${host.name} sends a ${message.kind} of ${bytes} bytes, a frame holds ${plan.limits.frameBytes}`,
+          );
+        reached(limitOfMessage(message, plan.limits));
+      },
       written: invariants.written,
       notice() {},
       broke: (host, error) => invariants.fail('core', -1, `${host.name}: ${error.stack ?? error.message}`),
       coordinatorBroke: (name, error) =>
         invariants.fail('core', -1, `${name}: ${error.stack ?? error.message}`),
-      effect: (what) => holder.faults?.noteEffect(what as SideEffect),
+      effect: (what) => holder.faults?.noteEffect(`message ${what as SideEffect}`),
       started: invariants.started,
       ended() {},
     },

@@ -6,6 +6,7 @@ import { runSeeds } from './pool.ts';
 import { planOf } from './profile.ts';
 import { run } from './run.ts';
 import { addReport, createSummary, failureLines } from './summary.ts';
+import { tightLimits } from './tight.ts';
 
 const seeds = 2000;
 
@@ -32,6 +33,11 @@ test(`${seeds} seeds keep every invariant`, { timeout: 900_000 }, async () => {
     expect(summary.faults.get(name)?.seeds ?? 0, `seeds in which ${name} took effect`).toBeGreaterThanOrEqual(
       seeds / 100,
     );
+  for (const name of tightLimits)
+    expect(
+      summary.faults.get(`limit ${name}`)?.seeds ?? 0,
+      `seeds in which ${name} was reached`,
+    ).toBeGreaterThanOrEqual(seeds / 200);
 });
 
 test('a run without faults answers everybody and ends whole', () => {

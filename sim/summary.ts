@@ -56,7 +56,8 @@ export function addReport(s: Summary, r: SeedReport): void {
     f.times += times;
     f.seeds++;
     s.faults.set(name, f);
-    effects += times;
+    // Limits are part of the world, not faults.
+    if (!name.startsWith('limit ')) effects += times;
   }
   s.perSeed.push(effects);
 }

@@ -74,7 +74,8 @@ export interface Faults {
   readonly effective: Map<string, number>;
   /** How many faults took effect. */
   readonly total: number;
-  noteEffect(effect: SideEffect): void;
+  /** What faults and limits did to messages and requests. */
+  noteEffect(effect: `message ${SideEffect}` | `limit ${string}`): void;
   begin(): void;
   /** Ends everything that lasts. */
   heal(): void;
@@ -155,7 +156,9 @@ export function createFaults(
       return total;
     },
     noteEffect(effect) {
-      if (underWay()) count(`message ${effect}`);
+      if (!underWay()) return;
+      if (effect.startsWith('limit')) effective.set(effect, (effective.get(effect) ?? 0) + 1);
+      else count(effect);
     },
     begin: next,
     heal() {

@@ -22,6 +22,7 @@ export interface NodeObserver {
   /** The node handled events and its effects are about to leave. */
   turned(host: NodeHost): void;
   replied(host: NodeHost, request: Request, reply: Reply): void;
+  sent(host: NodeHost, message: PeerMessage): void;
   written(host: NodeHost, batch: Batch): void;
   notice(host: NodeHost, name: string, level: string): void;
   /** The core threw: a broken invariant. */
@@ -157,7 +158,10 @@ export function createNodeHost(
   }
 
   function carryOut(effects: Effects): void {
-    for (const [peer, messages] of effects.sends) sendToPeer(peer, messages);
+    for (const [peer, messages] of effects.sends) {
+      for (const message of messages) observer.sent(host, message);
+      sendToPeer(peer, messages);
+    }
     for (const { to, message } of effects.control)
       sendTo(to, { incarnation: core.incarnation, messages: [message] });
     for (const { tag: t, reply } of effects.replies) answer(t, reply);

@@ -190,6 +190,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
           },
           slots: plan.slots,
           timings: plan.timings,
+          limits: plan.limits,
           coordinators: coordinators.map((c) => c.name),
           ownClient: clientId(2 ** 45 + process),
           lockProof,
