@@ -32,7 +32,23 @@ export function sizeOf(m: Message): number {
       return smallBytes + sizeOfReports(m.reports) + sizeOfChains(m.assignments);
     case 'heartbeat':
       return smallBytes + sizeOfReports(m.reports) + m.unreachable.length * memberBytes;
-    default:
+    case 'agree':
+    case 'askRoutes':
+    case 'barrier':
+    case 'barrierAnswer':
+    case 'broken':
+    case 'clock':
+    case 'commit':
+    case 'copyRequest':
+    case 'goodbye':
+    case 'grant':
+    case 'hello':
+    case 'list':
+    case 'ready':
+    case 'refused':
+    case 'registered':
+    case 'tailAnswer':
+    case 'tailQuery':
       return smallBytes;
   }
 }
