@@ -16,6 +16,7 @@ import type {
   StoreOutcome,
 } from '../protocol/coordinator/contract.ts';
 import { CoordinatorCore } from '../protocol/coordinator/coordinator.ts';
+import { InvariantBroken } from '../protocol/errors.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Log } from '../transport/log.ts';
 import type { Peer, PeerHandler } from '../transport/server.ts';
@@ -163,11 +164,34 @@ export class CoordinatorHost {
     try {
       this.core.handle(event, this.#options.clock.now());
     } catch (error) {
-      return this.#die(error);
+      if (!this.#contain(event, error)) return this.#die(error);
     }
     if (this.#turnDue) return;
     this.#turnDue = true;
     setImmediate(() => this.#turn());
+  }
+
+  /**
+   * An unexpected error costs what it happened in (R45): the connection of the node whose message it was, or the command.
+   * One elsewhere ends this process, so that another coordinator leads. False when it may not be contained.
+   */
+  #contain(event: CoordinatorEvent, error: unknown): boolean {
+    if (error instanceof InvariantBroken || (event.kind !== 'node' && event.kind !== 'command')) return false;
+    const { log, metrics } = this.#options;
+    const why = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    metrics.noticed('core.contained');
+    if (event.kind === 'command') {
+      log('error', 'core.contained', { during: event.command.kind, why });
+      this.#commands.get(event.tag)?.({
+        ok: false,
+        message: `an unexpected error; the log says more: ${why}`,
+      });
+      this.#commands.delete(event.tag);
+      return true;
+    }
+    log('error', 'core.contained', { during: event.message.kind, link: event.link, why });
+    this.#links.get(event.link)?.close(`an unexpected error in its ${event.message.kind}`);
+    return true;
   }
 
   #turn(): void {

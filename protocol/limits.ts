@@ -10,6 +10,8 @@ export interface Limits {
   readonly conditions: number;
   /** One frame on a link. Larger than any entry by far, so that what the head took every hop can carry (P60). */
   readonly frameBytes: number;
+  /** One frame of a client: a request of the largest value, and what gathered before it. */
+  readonly clientFrameBytes: number;
   /** Entries in one append message. */
   readonly appendBytes: number;
   /** Values in one chunk of a copy. */
@@ -37,6 +39,7 @@ export const limits: Limits = {
   valueBytes: 1_048_576,
   conditions: 8,
   frameBytes: 8_388_608,
+  clientFrameBytes: 2_097_152,
   appendBytes: 1_048_576,
   copyBytes: 262_144,
   sessionWindow: 32_768,
@@ -53,6 +56,8 @@ export const limits: Limits = {
 export function checkLimits(l: Limits): void {
   if (l.frameBytes < l.appendBytes + l.valueBytes + l.keyBytes + 65_536)
     throw new Error('frameBytes must hold one append message and one entry of the largest value');
+  if (l.clientFrameBytes < 2 * l.keyBytes + l.valueBytes + 524_288)
+    throw new Error('clientFrameBytes must hold a request of the largest value beside others');
   if (l.pendingBytes > l.nodePendingBytes)
     throw new Error('pendingBytes of one slot must not exceed nodePendingBytes');
 }

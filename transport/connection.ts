@@ -3,14 +3,15 @@
  * server are built on it; nothing here connects, accepts or tries again.
  */
 import type { Socket } from 'node:net';
-import { ChainError } from '../protocol/errors.ts';
+import { ChainError, InvariantBroken } from '../protocol/errors.ts';
 import { limits } from '../protocol/limits.ts';
 import { type Hello, type Message, protocolVersion } from '../protocol/messages.ts';
 import type { Incarnation } from '../protocol/words.ts';
+import { budgetsFor, type RoleBudgets } from './budgets.ts';
 import { FrameCutter } from './framing.ts';
 import { Outbox, type QueueLimits, type Sent } from './outbox.ts';
 import { type Channel, remoteOf } from './socket.ts';
-import { decodeFrame, type Frame } from './wire.ts';
+import { decodeFrame } from './wire.ts';
 
 /** Who this process is. Read anew for every Hello and every frame: its owner changes it when it learns more. */
 export interface Self {
@@ -33,12 +34,15 @@ export interface ConnectionOptions {
   /** Time for both Hellos. */
   readonly handshakeMs: number;
   readonly queue: QueueLimits;
+  readonly budgets: RoleBudgets;
   /** The peer said who it is, and fits. Messages are sent and taken from here on. */
   readonly onUp: (peer: Hello) => void;
   /** Byte fields alias what was received: copy what is kept for long. */
   readonly onMessages: (incarnation: Incarnation, messages: readonly Message[]) => void;
   /** What was `overloaded` is not any more. */
   readonly onRelief: () => void;
+  /** A message could not be sent, by its own fault. Told at most once a second. */
+  readonly onUnsendable: (kind: Message['kind'], why: string) => void;
   /** Called once, whoever closed. */
   readonly onClose: (why: ChainError) => void;
 }
@@ -56,6 +60,7 @@ export class Connection {
   readonly #handshake: NodeJS.Timeout;
   #readSeen = 0;
   #writtenSeen = 0;
+  #unsendableAt = Number.NEGATIVE_INFINITY;
 
   /** For a channel that is connected. */
   constructor(options: ConnectionOptions) {
@@ -73,6 +78,7 @@ export class Connection {
       () => options.self.incarnation,
       options.queue,
       options.onRelief,
+      (kind, why) => this.#tellUnsendable(kind, why),
     );
     this.#handshake = setTimeout(() => {
       this.close(
@@ -93,9 +99,15 @@ export class Connection {
     return this.#outbox.queuedBytes;
   }
 
-  /** @throws ChainError BAD_REQUEST when no frame can hold the message. */
   send(message: Message): Sent {
     return this.#state === 'up' ? this.#outbox.send(message) : 'dropped';
+  }
+
+  #tellUnsendable(kind: Message['kind'], why: string): void {
+    const now = performance.now();
+    if (now - this.#unsendableAt < 1000) return;
+    this.#unsendableAt = now;
+    this.#options.onUnsendable(kind, why);
   }
 
   /** Sends a sign of life; a side that dialed is answered by one. */
@@ -143,21 +155,22 @@ export class Connection {
       if (!this.#options.dialed) this.sendLife();
       return;
     }
-    const frame = this.#decode(bytes);
-    if (frame === null) return;
-    if (this.#state === 'up') this.#options.onMessages(frame.incarnation, frame.messages);
-    else this.#takeHello(frame.messages);
+    try {
+      const frame = decodeFrame(bytes);
+      if (this.#state === 'up') this.#options.onMessages(frame.incarnation, frame.messages);
+      else this.#takeHello(frame.messages);
+    } catch (error) {
+      this.#contain(error);
+    }
   }
 
-  /** Errors of the owner's handlers are the owner's: only what the peer sent is judged here. */
-  #decode(bytes: Buffer): Frame | null {
-    try {
-      return decodeFrame(bytes);
-    } catch (error) {
-      if (!(error instanceof ChainError)) throw error;
-      this.close(new ChainError(error.code, `${this.remote}: ${error.message}`));
-      return null;
-    }
+  /** Whatever a frame leads to costs this connection and nothing else, but for a broken invariant (R45). */
+  #contain(error: unknown): void {
+    if (error instanceof InvariantBroken) throw error;
+    if (error instanceof ChainError)
+      return this.close(new ChainError(error.code, `${this.remote}: ${error.message}`));
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.close(new ChainError('INTERNAL', `what ${this.remote} sent led to an unexpected error: ${what}`));
   }
 
   #takeHello(messages: readonly Message[]): void {
@@ -175,7 +188,10 @@ export class Connection {
       return;
     }
     clearTimeout(this.#handshake);
-    this.#cutter.maxBytes = limits.frameBytes;
+    const budgets = budgetsFor(hello.role, this.#options.budgets);
+    this.#outbox.drawOn(budgets);
+    this.#cutter.drawOn(budgets);
+    this.#cutter.maxBytes = hello.role === 'client' ? limits.clientFrameBytes : limits.frameBytes;
     this.#state = 'up';
     this.#options.onUp(hello);
   }

@@ -2,6 +2,7 @@
 import { ChainError } from '../protocol/errors.ts';
 import type { Hello, Message } from '../protocol/messages.ts';
 import type { Incarnation } from '../protocol/words.ts';
+import type { RoleBudgets } from './budgets.ts';
 import { Connection, type Self } from './connection.ts';
 import type { QueueLimits, Sent } from './outbox.ts';
 import { type Address, openChannel } from './socket.ts';
@@ -18,11 +19,13 @@ export interface DialerOptions {
   /** Longest pause between two attempts to connect. */
   readonly retryMsMax: number;
   readonly queue: QueueLimits;
+  readonly budgets: RoleBudgets;
   readonly onUp: (peer: Hello) => void;
   /** The connection was lost, or an attempt failed. */
   readonly onDown: (why: ChainError) => void;
   readonly onMessages: (incarnation: Incarnation, messages: readonly Message[]) => void;
   readonly onRelief: () => void;
+  readonly onUnsendable: (kind: Message['kind'], why: string) => void;
 }
 
 const retryMsFirst = 10;
@@ -63,7 +66,6 @@ export class Dialer {
     return this.#connection?.queuedBytes ?? 0;
   }
 
-  /** @throws ChainError BAD_REQUEST when no frame can hold the message. */
   send(message: Message): Sent {
     return this.#up && this.#connection !== null ? this.#connection.send(message) : 'dropped';
   }

@@ -1,7 +1,10 @@
 /** Cuts what arrives over TCP into frames: u32 length (little-endian), then that many bytes. */
 import { ChainError } from '../protocol/errors.ts';
+import type { Budget, Budgets } from './budgets.ts';
 
 export const lengthBytes = 4;
+
+const unbounded = { room: Number.POSITIVE_INFINITY };
 
 export class FrameCutter {
   /** Greatest length that is taken; small before a peer has said who it is. */
@@ -14,6 +17,7 @@ export class FrameCutter {
   #frame: Buffer | null = null;
   #filled = 0;
   #stopped = false;
+  #budget: Budget | null = null;
 
   /** `onMalformed` is told once, after which nothing more is handed out: there is no way back into step. */
   constructor(maxBytes: number, onFrame: (frame: Buffer) => void, onMalformed: (error: ChainError) => void) {
@@ -25,7 +29,19 @@ export class FrameCutter {
   /** Nothing is handed out after this, not even the rest of the chunk that is being cut. */
   stop(): void {
     this.#stopped = true;
-    this.#frame = null;
+    this.#keep(null);
+  }
+
+  /** From here on frames of which a part is missing count against this budget. */
+  drawOn({ partial }: Budgets): void {
+    this.#budget = partial;
+    this.#budget.add(this.#frame?.length ?? 0);
+  }
+
+  /** Keeps a frame whose rest is still to come; null lets go of it. */
+  #keep(frame: Buffer | null): void {
+    this.#budget?.add((frame?.length ?? 0) - (this.#frame?.length ?? 0));
+    this.#frame = frame;
   }
 
   /** Hands out every frame that the first `count` of `bytes` complete; they are copied, once. */
@@ -60,11 +76,18 @@ export class FrameCutter {
       return at;
     }
     const end = Math.min(count, at + length);
+    const { room } = this.#budget ?? unbounded;
+    if (end - at < length && length > room) {
+      const what = `frames of which a part is missing fill this process: ${Math.max(0, room)} bytes are left`;
+      this.stop();
+      this.#onMalformed(new ChainError('OVERLOADED', `${what}, one of ${length} began; connect again later`));
+      return at;
+    }
     const frame = Buffer.allocUnsafe(length);
     const filled = bytes.copy(frame, 0, at, end);
     if (filled === length) this.#onFrame(frame);
     else {
-      this.#frame = frame;
+      this.#keep(frame);
       this.#filled = filled;
     }
     return end;
@@ -77,7 +100,7 @@ export class FrameCutter {
     const taken = bytes.copy(frame, this.#filled, 0, count);
     this.#filled += taken;
     if (this.#filled === frame.length) {
-      this.#frame = null;
+      this.#keep(null);
       this.#onFrame(frame);
     }
     return taken;

@@ -5,6 +5,7 @@ import type { ChainError } from '../protocol/errors.ts';
 import { limits } from '../protocol/limits.ts';
 import { type Hello, type Message, protocolVersion } from '../protocol/messages.ts';
 import { chainVersion, type Incarnation, type Key, origin, slot } from '../protocol/words.ts';
+import { budgetLimits, makeBudgets } from './budgets.ts';
 import type { Self } from './connection.ts';
 import { connectLink, type Link, type LinkOptions } from './link.ts';
 import { type LinkServer, type LinkServerOptions, type Peer, startLinkServer } from './server.ts';
@@ -110,6 +111,21 @@ function dial(to: LinkServer | number, options: Partial<LinkOptions> = {}) {
   });
   opened.push(() => link.close());
   return { link, seen };
+}
+
+/** A client that said Hello and reads nothing. */
+async function silentClient(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  await new Promise((resolve) => socket.once('connect', resolve));
+  const hello: Hello = { kind: 'hello', protocol: protocolVersion, ...self('', 'client') };
+  const frame = new Writer();
+  encodeFrame([hello], 0 as Incarnation, frame);
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(frame.at);
+  socket.write(Buffer.concat([length, frame.bytes.subarray(0, frame.at)]));
+  socket.pause();
+  return socket;
 }
 
 /** Stands between a link and its server; what passes can be stopped without closing anything. */
@@ -325,20 +341,97 @@ describe('a link', () => {
     await until(() => messages().length === 20);
   });
 
-  test('refuses a message that no frame can hold, and goes on', async () => {
+  test('a message that no frame can hold, or that cannot be encoded, costs that message', async () => {
     const { server, messages } = await serve();
-    const { link } = dial(server);
+    const logged: [string, Readonly<Record<string, unknown>>][] = [];
+    const { link } = dial(server, { log: (_level, name, fields) => logged.push([name, fields]) });
     await until(() => link.up);
     link.send(query(1));
-    expect(() => link.send(broken(limits.frameBytes))).toThrow(
-      expect.objectContaining({
-        code: 'BAD_REQUEST',
-        message: expect.stringMatching(/kind broken takes \d+ bytes/),
-      }),
-    );
+    expect(link.send(broken(limits.frameBytes))).toBe('unsendable');
+    expect(link.send({ ...query(7), round: 0.5 } as Message)).toBe('unsendable');
     link.send(query(2));
     await until(() => messages().length === 2);
     expect(roundsOf(messages())).toEqual([1, 2]);
+    // At most one a second.
+    expect(logged.filter(([name]) => name === 'link.unsendable')).toEqual([
+      [
+        'link.unsendable',
+        expect.objectContaining({ kind: 'broken', why: expect.stringMatching(/takes \d+ bytes/) }),
+      ],
+    ]);
+  });
+
+  test('an error in a handler closes its connection and no other', async () => {
+    const { server, messages, seen } = await serve();
+    seen.onMessage = (_peer, m) => {
+      if (m.kind === 'broken') throw new TypeError('poison');
+    };
+    const [one, two] = [dial(server), dial(server)];
+    await until(() => one.link.up && two.link.up);
+    one.link.send(broken(1));
+    await until(() => one.seen.downs.length > 0);
+    two.link.send(query(1));
+    await until(() => messages().some((m) => m.kind === 'tailQuery'));
+    expect(two.seen.downs).toEqual([]);
+    expect(seen.closed).toMatchObject([{ code: 'INTERNAL', message: expect.stringContaining('poison') }]);
+    await until(() => one.link.up);
+  });
+
+  test('what waits for all clients together is bounded, and slow ones leave room for others', async () => {
+    const budgets = makeBudgets({ ...budgetLimits, clientOutBytes: 16_777_216 });
+    const { server, seen } = await serve({ budgets });
+    const sockets = await Promise.all(Array.from({ length: 6 }, () => silentClient(server.port)));
+    await until(() => seen.peers.length === 6);
+    // They read nothing of what they asked for.
+    for (let round = 0; round < 40; round++) for (const peer of seen.peers) peer.send(broken(1_000_000));
+    expect(budgets.client.out.used).toBeLessThan(16_777_216 + 1_100_000);
+    await until(() => seen.closed.length === 6);
+    expect(seen.closed.every((why) => why.code === 'OVERLOADED')).toBe(true);
+    expect(budgets.client.out.used).toBe(0);
+    for (const socket of sockets) socket.destroy();
+    const { link } = dial(server, { self: self('', 'client') });
+    await until(() => link.up && seen.peers.length === 7);
+    expect(seen.peers[6]?.send(broken(1_000_000))).not.toBe('dropped');
+  });
+
+  test('when a slow peer holds all that is left, others still hear marks and heartbeats', async () => {
+    const budgets = makeBudgets({ ...budgetLimits, peerOutBytes: 1_000_000 });
+    const { server, messages } = await serve();
+    const { link } = dial(server, { budgets });
+    await until(() => link.up);
+    budgets.peer.out.add(1_000_000);
+    expect(link.send(query(1))).toBe('sent');
+    expect(link.send(broken(100_000))).toBe('sent');
+    expect(link.send(query(2))).toBe('dropped');
+    await until(() => messages().length === 2);
+    expect(link.send(query(3))).toBe('sent');
+  });
+
+  test('frames of which a part is missing are bounded for all clients together', async () => {
+    const budgets = makeBudgets({ ...budgetLimits, clientPartialBytes: 4_000_000 });
+    const { server, seen } = await serve({ budgets });
+    const sockets = await Promise.all(Array.from({ length: 5 }, () => silentClient(server.port)));
+    await until(() => seen.peers.length === 5);
+    const begin = Buffer.alloc(5);
+    begin.writeUInt32LE(1_500_000);
+    for (const socket of sockets) socket.write(begin);
+    await until(() => seen.closed.length === 3);
+    expect(seen.closed.every((why) => why.code === 'OVERLOADED')).toBe(true);
+    expect(budgets.client.partial.used).toBe(3_000_000);
+    for (const socket of sockets) socket.destroy();
+    await until(() => budgets.client.partial.used === 0);
+  });
+
+  test('a client may not begin a frame that no request needs', async () => {
+    const { server, seen } = await serve();
+    const socket = await silentClient(server.port);
+    await until(() => seen.peers.length === 1);
+    const begin = Buffer.alloc(4);
+    begin.writeUInt32LE(limits.clientFrameBytes + 1);
+    socket.write(begin);
+    await until(() => seen.closed.length === 1);
+    expect(seen.closed[0]?.code).toBe('MALFORMED_FRAME');
+    socket.destroy();
   });
 
   test('splits what does not fit in one frame', async () => {

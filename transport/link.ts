@@ -8,6 +8,7 @@
 import type { ChainError } from '../protocol/errors.ts';
 import type { Hello, Message } from '../protocol/messages.ts';
 import type { Incarnation } from '../protocol/words.ts';
+import { processBudgets, type RoleBudgets } from './budgets.ts';
 import type { Self } from './connection.ts';
 import { Dialer, type DialerOptions } from './dialer.ts';
 import { type Log, noLog } from './log.ts';
@@ -25,7 +26,8 @@ export interface LinkOptions {
   /** Everything on its way may be lost. Also called, once, when the first attempt to connect fails. */
   readonly onDown: (why: ChainError) => void;
   /**
-   * What the peer sent. Byte fields alias what was received: copy what is kept for long. An error thrown here is not caught.
+   * What the peer sent. Byte fields alias what was received: copy what is kept for long. An error thrown here closes the
+   * connection, unless it is a broken invariant.
    */
   readonly onMessages: (incarnation: Incarnation, messages: readonly Message[]) => void;
   /** What was `overloaded` is not any more. */
@@ -37,6 +39,8 @@ export interface LinkOptions {
   /** Longest pause between two attempts to connect. @default 250 */
   readonly retryMsMax?: number;
   readonly queue?: QueueLimits;
+  /** @default those of this process */
+  readonly budgets?: RoleBudgets;
   readonly log?: Log;
 }
 
@@ -48,7 +52,7 @@ export interface Link {
   readonly queuedBytes: number;
   /**
    * Never blocks; all that is sent in one turn of the event loop leaves in one write. The message is encoded at once.
-   * @throws ChainError BAD_REQUEST when no frame can hold the message.
+   * One that no frame can hold is lost, and `link.unsendable` says so.
    */
   send(message: Message): Sent;
   /** Sends what is queued and closes; no handler is called after this. */
@@ -89,8 +93,11 @@ class DialedLink implements Link {
       pingMs: options.pingMs ?? 200,
       retryMsMax: options.retryMsMax ?? 250,
       queue: options.queue ?? defaultQueueLimits,
+      budgets: options.budgets ?? processBudgets,
       onMessages: options.onMessages,
       onRelief: options.onRelief ?? (() => {}),
+      onUnsendable: (kind, why) =>
+        this.#log('error', 'link.unsendable', { address: this.address, kind, why }),
       onUp: (peer) => {
         this.#downTold = false;
         this.#log('info', 'link.up', { address: this.address, peer: peer.name, role: peer.role });

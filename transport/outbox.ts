@@ -4,18 +4,20 @@
  * busy one sends large batches, without a setting.
  */
 import { Writer } from '../proto/writer.ts';
-import { ChainError } from '../protocol/errors.ts';
+import { InvariantBroken } from '../protocol/errors.ts';
 import { limits } from '../protocol/limits.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Incarnation } from '../protocol/words.ts';
+import type { Budget, Budgets } from './budgets.ts';
 import { lengthBytes } from './framing.ts';
 import { encodeFrameHeader, encodeMessage, frameMessagesMax } from './wire.ts';
 
 /**
  * `sent`: taken. `overloaded`: taken, but much is waiting: send less until `onRelief`. `dropped`: not taken, the queue is
- * full or the peer is away; the protocol above recovers from it as from any lost message.
+ * full or the peer is away; the protocol above recovers from it as from any lost message. `unsendable`: no frame can hold
+ * it, or it cannot be encoded: that message is lost, and only that one.
  */
-export type Sent = 'sent' | 'overloaded' | 'dropped';
+export type Sent = 'sent' | 'overloaded' | 'dropped' | 'unsendable';
 
 export interface QueueLimits {
   /** Bytes waiting above which a sender is told to slow down. */
@@ -44,6 +46,7 @@ export class Outbox {
   readonly #incarnation: () => Incarnation;
   readonly #limits: QueueLimits;
   readonly #onRelief: () => void;
+  readonly #onUnsendable: (kind: Message['kind'], why: string) => void;
   #open = new Writer();
   /** Where the length of the open frame stands in `#open`; -1: no frame is open. */
   #frameAt = -1;
@@ -58,13 +61,24 @@ export class Outbox {
   #scheduled = false;
   #overloaded = false;
   #closed = false;
+  /** Whose budget this draws on, and what it has drawn. */
+  #budget: Budget | null = null;
+  #reserve = 0;
+  #drawn = 0;
 
   /** `incarnation` is asked at every message and stands in its frame. */
-  constructor(sink: Sink, incarnation: () => Incarnation, queue: QueueLimits, onRelief: () => void) {
+  constructor(
+    sink: Sink,
+    incarnation: () => Incarnation,
+    queue: QueueLimits,
+    onRelief: () => void,
+    onUnsendable: (kind: Message['kind'], why: string) => void,
+  ) {
     this.#sink = sink;
     this.#incarnation = incarnation;
     this.#limits = queue;
     this.#onRelief = onRelief;
+    this.#onUnsendable = onUnsendable;
   }
 
   /** Bytes that wait, those included that the socket works on. */
@@ -76,14 +90,38 @@ export class Outbox {
     return this.#overloaded;
   }
 
-  /** Encodes at once: the message may change afterwards. @throws ChainError BAD_REQUEST when no frame can hold it. */
+  /** Encodes at once: the message may change afterwards. */
   send(message: Message): Sent {
-    if (this.#closed || this.queuedBytes >= this.#limits.dropBytes) return 'dropped';
+    if (this.#closed || !this.#hasRoom()) return 'dropped';
     this.#prepareFrame();
-    this.#append(message);
+    const why = this.#append(message);
+    this.#draw();
     this.#schedule();
+    if (why !== '') {
+      this.#onUnsendable(message.kind, why);
+      return 'unsendable';
+    }
     if (this.queuedBytes > this.#limits.overloadedBytes) this.#overloaded = true;
     return this.#overloaded ? 'overloaded' : 'sent';
+  }
+
+  /** From here on what waits counts against this budget. */
+  drawOn({ out, reserve }: Budgets): void {
+    this.#budget = out;
+    this.#reserve = reserve;
+    this.#draw();
+  }
+
+  #hasRoom(): boolean {
+    const queued = this.queuedBytes;
+    if (queued >= this.#limits.dropBytes) return false;
+    return this.#budget === null || queued < Math.max(this.#reserve, this.#budget.room);
+  }
+
+  #draw(): void {
+    const now = this.#closed ? 0 : this.queuedBytes;
+    this.#budget?.add(now - this.#drawn);
+    if (this.#budget !== null) this.#drawn = now;
   }
 
   /** A sign of life goes out before everything that waits. */
@@ -104,6 +142,7 @@ export class Outbox {
     this.#fullBytes = 0;
     this.#open.at = 0;
     this.#frameAt = -1;
+    this.#draw();
   }
 
   #prepareFrame(): void {
@@ -145,24 +184,31 @@ export class Outbox {
     return writer;
   }
 
-  #append(message: Message): void {
+  /** '', or why it cannot be sent: then nothing is left of it here. */
+  #append(message: Message): string {
     const before = this.#open.at;
-    encodeMessage(message, this.#open);
+    try {
+      encodeMessage(message, this.#open);
+    } catch (error) {
+      if (error instanceof InvariantBroken) throw error;
+      this.#open.at = before;
+      return error instanceof Error ? (error.stack ?? error.message) : String(error);
+    }
     this.#frameMessages++;
-    if (this.#open.at - this.#frameAt - lengthBytes <= limits.frameBytes) return;
+    if (this.#open.at - this.#frameAt - lengthBytes <= limits.frameBytes) return '';
     const bytes = this.#open.at - before;
     this.#open.at = before;
     this.#frameMessages--;
     if (this.#frameMessages > 0) {
       this.#closeFrame();
       this.#openFrame(this.#frameIncarnation);
-      this.#append(message);
-      return;
+      return this.#append(message);
     }
     this.#open.at = this.#frameAt;
     this.#frameAt = -1;
-    const what = `a message of kind ${message.kind} takes ${bytes} bytes, a frame holds ${limits.frameBytes}`;
-    throw new ChainError('BAD_REQUEST', `${what}; send it in parts`);
+    // What it grew to is not kept.
+    if (this.#open.at === 0) this.#open = new Writer();
+    return `it takes ${bytes} bytes, a frame holds ${limits.frameBytes}; it should have been cut into parts`;
   }
 
   #schedule(): void {
@@ -211,6 +257,7 @@ export class Outbox {
 
   #written(bytes: number): void {
     this.#writing -= bytes;
+    this.#draw();
     if (this.#closed) return;
     if (this.#hasMore()) this.#schedule();
     if (!this.#overloaded || this.queuedBytes > this.#limits.overloadedBytes / 2) return;

@@ -2,6 +2,7 @@
 import { ChainError } from '../protocol/errors.ts';
 import type { Hello, Message } from '../protocol/messages.ts';
 import type { Incarnation } from '../protocol/words.ts';
+import { processBudgets, type RoleBudgets } from './budgets.ts';
 import { Connection, type Self } from './connection.ts';
 import { type Log, noLog } from './log.ts';
 import { defaultQueueLimits, type QueueLimits, type Sent } from './outbox.ts';
@@ -20,7 +21,6 @@ export interface Peer {
   readonly overloaded: boolean;
   /**
    * As `Link.send`. A peer that does not read what it asked for is closed when `queue.dropBytes` wait for it.
-   * @throws ChainError BAD_REQUEST when no frame can hold the message.
    */
   send(message: Message): Sent;
   /** Sends what is queued and closes. `why` goes to the log and to `onClose`. */
@@ -28,7 +28,7 @@ export interface Peer {
 }
 
 export interface PeerHandler {
-  /** Byte fields alias what was received: copy what is kept for long. An error thrown here is not caught. */
+  /** Byte fields alias what was received: copy what is kept for long. An error thrown here closes the connection. */
   onMessages(incarnation: Incarnation, messages: readonly Message[]): void;
   /** Called once, whoever closed. */
   onClose(why: ChainError): void;
@@ -53,6 +53,8 @@ export interface LinkServerOptions {
   /** Connections at once of one named peer. @default 8 */
   readonly connectionsOfPeer?: number;
   readonly queue?: QueueLimits;
+  /** @default those of this process */
+  readonly budgets?: RoleBudgets;
   readonly log?: Log;
 }
 
@@ -124,6 +126,7 @@ class AcceptingServer implements LinkServer {
       expected: '',
       handshakeMs: this.#options.handshakeMs ?? 5000,
       queue: this.#options.queue ?? defaultQueueLimits,
+      budgets: this.#options.budgets ?? processBudgets,
       onUp: (hello) => {
         if (!this.#admit(connection, hello)) return;
         name = hello.name;
@@ -132,6 +135,7 @@ class AcceptingServer implements LinkServer {
       },
       onMessages: (incarnation, messages) => handler?.onMessages(incarnation, messages),
       onRelief: () => handler?.onRelief?.(),
+      onUnsendable: (kind, why) => this.#log('error', 'link.unsendable', { remote, peer: name, kind, why }),
       onClose: (why) => {
         this.#open.delete(connection);
         this.#count(name, -1);
