@@ -2,7 +2,7 @@
 import { systemClock } from '../process/clock.ts';
 import { noIncarnation } from '../protocol/words.ts';
 import { startGrpcServer } from '../transport/grpc.ts';
-import type { Log } from '../transport/log.ts';
+import { countingLog, type Log } from '../transport/log.ts';
 import { startLinkServer } from '../transport/server.ts';
 import { startCoordinatorAdmin } from './admin.ts';
 import { type CoordinatorSettings, desiredOf } from './config.ts';
@@ -36,6 +36,7 @@ export async function startCoordinator(
 ): Promise<RunningCoordinator> {
   const { cluster, listen, ports } = settings;
   const metrics = createCoordinatorMetrics({ processFigures: parts.processFigures });
+  const counted = countingLog(parts.log, metrics.noticed);
   const closers: (() => Promise<void>)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.splice(0).reverse()) await close();
@@ -78,14 +79,14 @@ export async function startCoordinator(
         incarnation: noIncarnation,
       },
       onConnection: (peer) => running.accept(peer),
-      log: parts.log,
+      log: counted,
     });
     closers.push(() => links.close());
     const grpc = await startGrpcServer({
       port: ports.grpc,
       host: listen,
       cluster: clusterHandlers(running),
-      log: parts.log,
+      log: counted,
     });
     grpc.setServing(true);
     closers.push(() => grpc.close(1000));

@@ -1,6 +1,7 @@
 /** What a storage node shows of its state at each scrape. */
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { NodeView, ReplicaView } from '../protocol/node/contract.ts';
+import { processBudgets } from '../transport/budgets.ts';
 import type { NodeHost } from './host.ts';
 
 export function observeNode(registry: Registry, host: NodeHost): void {
@@ -28,6 +29,10 @@ export function observeNode(registry: Registry, host: NodeHost): void {
     () => replicas().reduce((most, r) => Math.max(most, r.end - r.commit), 0),
   );
   gauge('pending_bytes', 'Uncommitted entries that this node holds.', () => view().pendingBytes);
+  for (const [who, { out, partial }] of Object.entries(processBudgets)) {
+    gauge(`${who}_queued_bytes`, `What waits to leave, over all connections of ${who}s.`, () => out.used);
+    gauge(`${who}_partial_bytes`, `Frames of ${who}s of which a part is missing.`, () => partial.used);
+  }
   gauge('peer_links', 'Links to peers that should be open.', () => host.links.counts.wanted);
   gauge('peer_links_up', 'Links to peers that are open.', () => host.links.counts.up);
   gauge('coordinator_links_up', 'Links to coordinators that are open.', () => host.coordinators.up);

@@ -14,7 +14,7 @@ import { failure } from '../protocol/replies.ts';
 import type { Request, Routes } from '../protocol/requests.ts';
 import { type Incarnation, type NodeName, noIncarnation } from '../protocol/words.ts';
 import type { Self } from '../transport/connection.ts';
-import type { Log } from '../transport/log.ts';
+import { countingLog, type Log } from '../transport/log.ts';
 import type { Peer, PeerHandler } from '../transport/server.ts';
 import { type Caller, ClientConnection, LinkCaller, Waiting } from './callers.ts';
 import { CoordinatorLinks } from './coordinators.ts';
@@ -80,16 +80,17 @@ export class NodeHost {
     this.reads = new ValueReads(store, monoMs);
     this.#pace = new CopyPace(cluster.config.copyMiBPerSecond, monoMs);
     const self = this.self;
+    const linkLog = countingLog(log, metrics.noticed);
     this.links = new PeerLinks({
       self,
-      log,
+      log: linkLog,
       onLink: (peer, up) => this.#handle({ kind: 'link', peer, up }),
       onMessages: (peer, incarnation, messages) => this.#takeAll(peer, incarnation, messages),
     });
     this.coordinators = new CoordinatorLinks({
       addresses: config.coordinators,
       self,
-      log,
+      log: linkLog,
       onLink: (to, up) => this.#handle({ kind: 'coordinatorLink', to, up }),
       onForeign: (why) => {
         // One that was registered goes on: its chains do not need a coordinator.

@@ -6,7 +6,7 @@ import { StartError } from '../process/endings.ts';
 import { ChainError } from '../protocol/errors.ts';
 import { type ClientId, noIncarnation } from '../protocol/words.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc.ts';
-import type { Log } from '../transport/log.ts';
+import { countingLog, type Log } from '../transport/log.ts';
 import { startLinkServer } from '../transport/server.ts';
 import { startNodeAdmin } from './admin.ts';
 import { createClusterProxy } from './cluster-proxy.ts';
@@ -70,6 +70,7 @@ async function assemble(
   const { cluster, listen, name } = settings;
   const { log, onFatal, processFigures } = parts;
   const metrics = createNodeMetrics({ processFigures });
+  const counted = countingLog(log, metrics.noticed);
   let host: NodeHost | null = null;
   const hostNow = (): NodeHost => {
     if (host === null || host.stopped)
@@ -103,7 +104,7 @@ async function assemble(
     host: listen,
     self,
     connections: cluster.limits.clientConnections + peerConnections,
-    log,
+    log: counted,
     onConnection: (peer) => {
       if (host !== null && !host.stopped) return host.accept(peer);
       peer.close(`${name} is starting or stopping`);
@@ -118,7 +119,7 @@ async function assemble(
     host: listen,
     keyValue: keyValueHandlers(hostNow),
     cluster: proxy.handlers,
-    log,
+    log: counted,
   });
   closers.push(() => grpc.close(2000));
   const ports = { link: links.port, grpc: grpc.port, admin: admin.port };

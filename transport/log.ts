@@ -6,3 +6,11 @@ export type Log = (
 ) => void;
 
 export const noLog: Log = () => {};
+
+/** Counts by name what goes wrong, and passes everything on. */
+export function countingLog(log: Log, count: (name: string) => void): Log {
+  return (level, name, fields) => {
+    if (level === 'warn' || level === 'error') count(name);
+    log(level, name, fields);
+  };
+}
