@@ -154,6 +154,12 @@ function decode(b: Uint8Array): Entry {
   };
 }
 
+/** Where an encoded entry stands, without a look at its checksum. */
+export const positionIn = (b: Uint8Array): Position => ({
+  version: get32(b, 16) as ChainVersion,
+  seq: get48(b, 24) as Seq,
+});
+
 /** Whether the entry makes its key present. */
 export const storesValue = (e: Entry): boolean => e.kind === 'put' || e.kind === 'counter';
 

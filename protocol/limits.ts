@@ -23,6 +23,13 @@ export interface Limits {
   readonly pendingBytes: number;
   /** Bytes of uncommitted entries of all slots of one node; a slot may hold as much as is left free. */
   readonly nodePendingBytes: number;
+  /**
+   * Entries of one slot in memory. What is not committed takes half of it at most; beyond it reads of the store that
+   * keep entries there are given up and asked for again (R42).
+   */
+  readonly logMemoryBytes: number;
+  /** Entries sent to a successor beyond what it confirmed. */
+  readonly inFlightBytes: number;
   /** Requests that wait inside one node, those included that other nodes passed to it. */
   readonly waitingRequests: number;
   /** Bytes of keys and values of those. One that comes alone is taken whatever its size. */
@@ -49,6 +56,8 @@ export const limits: Limits = {
   waitingRequests: 131_072,
   waitingBytes: 134_217_728,
   passedRequests: 65_536,
+  logMemoryBytes: 33_554_432,
+  inFlightBytes: 8_388_608,
   chainLength: 9,
 };
 
@@ -60,6 +69,8 @@ export function checkLimits(l: Limits): void {
     throw new Error('clientFrameBytes must hold a request of the largest value beside others');
   if (l.pendingBytes > l.nodePendingBytes)
     throw new Error('pendingBytes of one slot must not exceed nodePendingBytes');
+  if (l.logMemoryBytes < 2 * l.pendingBytes)
+    throw new Error('logMemoryBytes must be twice pendingBytes, or what waits for the chain ends every read');
 }
 
 checkLimits(limits);

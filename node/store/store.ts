@@ -33,18 +33,24 @@ export interface Store {
    * is stored is not a whole entry of this slot and key with a right checksum. Synchronous, for data in the cache.
    */
   get(slot: Slot, key: Key): Found;
-  /** As `get`, off the event loop: for data that may be cold. */
+  /**
+   * As `get`, off the event loop: for data that may be cold. Shows the value of any one moment between the call and the
+   * result: batches written meanwhile may be in it or not (R42).
+   */
   getAsync(slot: Slot, key: Key): Promise<Found>;
 
   /**
    * Value records of a slot in key order, from the first key above `after` (null = from the beginning): at least one
-   * if there is one, and no more once `maxBytes` are reached. Not a snapshot: values may be newer from call to call.
+   * if there is one, and no more once `maxBytes` are reached. Not a snapshot: each key is shown as it was at some moment
+   * between the call and the result, so of a batch written meanwhile any part may be in it; what was written before the
+   * call is, unless a later write replaced it (R42). A slot that is erased meanwhile may show any part of what it held.
    */
   scan(slot: Slot, after: Key | null, maxBytes: number): Promise<Scanned | 'corrupt'>;
 
   /**
    * Durable log entries of a slot from sequence `from` on: at least one if there is one, no more once `maxBytes` are
-   * reached. Empty when `from` is not in the retained log. A damaged log record rejects with STORE_CORRUPT, and the
+   * reached. Empty when `from` is not in the retained log. What is dropped or trimmed meanwhile may be in the result or
+   * not; it never has a gap. A damaged log record rejects with STORE_CORRUPT, and the
    * store is failed from then on.
    */
   readLog(slot: Slot, from: Seq, maxBytes: number): Promise<Entry[]>;

@@ -291,7 +291,7 @@ export class NodeCore implements NodeCoreContract {
     if (r === undefined) return;
     this.#ctx.slot = f.slot;
     if (f.kind === 'read') onReadFetched(r, this.#ctx, f, entry);
-    else onWriteFetched(r, this.#ctx, f.tag, f.request, f.installed, entry, f.until);
+    else onWriteFetched(r, this.#ctx, f, entry);
   }
 
   #continue<K extends 'log' | 'copy'>(id: number, kind: K): { r: Replica; next: Fetch & { kind: K } } | null {

@@ -131,5 +131,5 @@ export function persisted(r: Replica, ctx: Context): void {
   if (f.installs !== null && r.installing !== null && f.installs.version === r.installing.version)
     activate(r, ctx, r.installing);
   advance(r, ctx);
-  releaseMemory(r);
+  releaseMemory(r, ctx);
 }

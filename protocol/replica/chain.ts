@@ -15,6 +15,7 @@ import {
 } from '../words.ts';
 import { remember } from './dedupe.ts';
 import { appendEntry, type Item, itemAt, positionAt, release, truncate, versionAt } from './log.ts';
+import { breakPins, lowestPin } from './pins.ts';
 import { proveRefusal } from './reading.ts';
 import { writtenReply } from './results.ts';
 import { type Context, type Downstream, durable, isHead, isTail, type Replica } from './state.ts';
@@ -207,7 +208,10 @@ export function onLogRead(r: Replica, ctx: Context, session: number, entries: re
     ctx.touch(r);
     return;
   }
-  const fitting = entries.filter((e) => e.seq <= r.log.end.seq && versionAt(r.log, e.seq) === e.version);
+  // What was dropped while the log was read is not sent, nor anything after it (R42).
+  let fits = 0;
+  while (fits < entries.length && holds(r, entries[fits] as Entry)) fits++;
+  const fitting = entries.slice(0, fits);
   d.sent = (d.sent + fitting.length) as Seq;
   ctx.send(d.peer.node, {
     kind: 'append',
@@ -221,6 +225,8 @@ export function onLogRead(r: Replica, ctx: Context, session: number, entries: re
   });
   ctx.touch(r);
 }
+
+const holds = (r: Replica, e: Entry): boolean => versionAt(r.log, e.seq) === e.version;
 
 function flowUp(r: Replica, ctx: Context, always: boolean): void {
   const u = r.up;
@@ -377,9 +383,23 @@ function learn(r: Replica, ctx: Context, commit: Position): void {
   advance(r, ctx);
 }
 
-/** Lets go of memory: what is applied on disk and was sent. */
-export function releaseMemory(r: Replica): void {
-  const sent = r.down?.state === 'open' ? r.down.sent : r.log.end.seq;
-  const copying = r.copy?.asked === true ? r.copy.commit : r.commit;
-  release(r.log, Math.min(r.appliedDisk, sent, copying) as Seq, r.fetching);
+/**
+ * Lets go of memory: what is applied on disk and no read under way needs (R42). What a slow successor was not sent yet
+ * is read again from the log. Beyond the limit the reads that hold most give way, and begin anew.
+ */
+export function releaseMemory(r: Replica, ctx: Context): void {
+  release(r.log, Math.min(r.appliedDisk, copyPin(r), lowestPin(r)) as Seq);
+  while (r.log.heldBytes > ctx.limits.logMemoryBytes && r.log.base < r.appliedDisk) {
+    const pin = Math.min(copyPin(r), lowestPin(r)) as Seq;
+    if (pin >= r.appliedDisk) return;
+    const reads = breakPins(r, pin);
+    // The chunk that is under way will be too old when it comes.
+    if (r.copy !== null && copyPin(r) <= pin) r.copy.commit = r.commit;
+    ctx.notice('warn', 'read.overtaken', { slot: r.slot, bytes: r.log.heldBytes, reads, above: pin });
+    release(r.log, Math.min(r.appliedDisk, copyPin(r), lowestPin(r)) as Seq);
+  }
 }
+
+/** A joiner lays what came since its question over the chunk that it waits for. */
+const copyPin = (r: Replica): Seq =>
+  r.copy?.asked === true ? r.copy.commit : (Number.POSITIVE_INFINITY as Seq);

@@ -14,6 +14,7 @@ import {
 import { advance, drop } from './chain.ts';
 import { createDedupe } from './dedupe.ts';
 import { createLog, lastCommon, positionAt, versionAt } from './log.ts';
+import { breakPins } from './pins.ts';
 import { type Context, isHead, predecessor, type Replica, sender, successor } from './state.ts';
 import { abandonAll } from './waiters.ts';
 
@@ -181,6 +182,8 @@ export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
   r.copied = [];
   r.copiedDedupe = null;
   if (r.flight !== null) r.flight.erased = true;
+  breakPins(r, Number.POSITIVE_INFINITY as Seq);
+  r.emptied++;
   ctx.touch(r);
 }
 

@@ -10,6 +10,7 @@ import type { Scanned } from '../persist.ts';
 import type { Incarnation, Key, NodeName, Seq } from '../words.ts';
 import { decodeDedupe, encodeDedupe, remember } from './dedupe.ts';
 import { type Item, itemAt, positionAt } from './log.ts';
+import { pinEffects, unpin } from './pins.ts';
 import { type Context, type Fetch, predecessor, type Replica, sender } from './state.ts';
 
 /** Asks for the next chunk; asked again with the beacon when no answer came. */
@@ -18,9 +19,10 @@ export function pullCopy(r: Replica, ctx: Context): void {
   const source = predecessor(r);
   if (c === null || r.role !== 'joiner' || !r.shaken || source === null || r.assignment === null) return;
   if (c.asked && ctx.mono - c.askedAt < 10 * ctx.timings.beaconMs) return;
+  // The mark of the first question stays: an answer to it is as good as one to a later question.
+  if (!c.asked) c.commit = r.commit;
   c.asked = true;
   c.askedAt = ctx.mono;
-  c.commit = r.commit;
   ctx.send(source.node, { kind: 'copyRequest', slot: r.slot, version: r.assignment.version, after: c.after });
 }
 
@@ -32,41 +34,58 @@ export function onCopyRequest(
   m: CopyRequest,
 ): void {
   if (sender(r, from, incarnation) === null || r.role !== 'member' || !r.complete) return;
-  ctx.scan(m.after, ctx.limits.copyBytes, {
-    kind: 'copy',
-    slot: r.slot,
-    to: from,
-    after: m.after,
-    installed: r.installed,
-  });
+  // Asked again while the answer is on its way.
+  const under = r.copyOut;
+  if (under !== null && under.to === incarnation && under.after === m.after && !under.pin.broken) return;
+  const pin = pinEffects(r);
+  r.copyOut = { to: incarnation, after: m.after, pin };
+  const { slot, installed } = r;
+  ctx.scan(m.after, ctx.limits.copyBytes, { kind: 'copy', slot, to: from, after: m.after, installed, pin });
 }
 
-/** The store's part of a chunk came; what is committed and not yet applied on disk is laid over it. */
+/**
+ * The store's part of a chunk came. It shows each key as it was at some moment since the scan was asked for; what was
+ * committed above the pin of that moment is laid over it, which makes it the state at the present commit mark (R42).
+ */
 export function onScanned(
   r: Replica,
   ctx: Context,
   f: Fetch & { kind: 'copy' },
   scanned: Scanned | 'corrupt',
 ): void {
-  if (r.installed !== f.installed || r.assignment === null || r.role !== 'member') return;
+  const whole = unpin(r, f.pin);
+  if (r.copyOut?.pin === f.pin) r.copyOut = null;
+  if (!whole || r.installed !== f.installed || r.assignment === null || r.role !== 'member') return;
   if (scanned === 'corrupt') {
     ctx.notice('error', 'copy.corrupt', { slot: r.slot, to: f.to, after: f.after });
     return;
   }
-  const values = overlay(r, f.after, scanned);
+  invariant(r.log.base <= f.pin.above, 'what is above a pin is in memory', {
+    slot: r.slot,
+    base: r.log.base,
+  });
+  const { values, next } = overlay(r, f.after, scanned, ctx.limits.copyBytes);
   ctx.send(f.to, {
     kind: 'copyChunk',
     slot: r.slot,
     version: r.assignment.version,
     after: f.after,
-    next: scanned.next,
+    next,
     at: positionAt(r.log, r.commit),
     values,
-    dedupe: scanned.next === null ? encodeDedupe(r.dedupe) : null,
+    dedupe: next === null ? encodeDedupe(r.dedupe) : null,
   });
 }
 
-function overlay(r: Replica, after: Key | null, scanned: Scanned): Uint8Array[] {
+/**
+ * The chunk in key order, cut where it reaches its size: what is laid over may be more than what was scanned.
+ */
+function overlay(
+  r: Replica,
+  after: Key | null,
+  scanned: Scanned,
+  maxBytes: number,
+): { readonly values: Uint8Array[]; readonly next: Key | null } {
   const inMemory = new Map<Key, Entry>();
   for (let i = r.log.head; i < r.log.items.length; i++) {
     const e = (r.log.items[i] as Item).entry;
@@ -79,14 +98,22 @@ function overlay(r: Replica, after: Key | null, scanned: Scanned): Uint8Array[] 
       continue;
     inMemory.set(e.key, e);
   }
-  if (inMemory.size === 0) return [...scanned.values];
-  const out: Uint8Array[] = [];
+  if (inMemory.size === 0) return { values: [...scanned.values], next: scanned.next };
+  const found: Entry[] = [];
   for (const bytes of scanned.values) {
     const stored = readEntry(bytes);
-    if (stored !== null && !inMemory.has(stored.key)) out.push(bytes);
+    if (stored !== null && !inMemory.has(stored.key)) found.push(stored);
   }
-  for (const e of inMemory.values()) if (storesValue(e)) out.push(e.bytes);
-  return out;
+  for (const e of inMemory.values()) if (storesValue(e)) found.push(e);
+  found.sort((a, b) => (a.key < b.key ? -1 : 1));
+  const values: Uint8Array[] = [];
+  let bytes = 0;
+  for (const e of found) {
+    if (bytes >= maxBytes) return { values, next: (found[values.length - 1] as Entry).key };
+    values.push(e.bytes);
+    bytes += e.bytes.length;
+  }
+  return { values, next: scanned.next };
 }
 
 export function onCopyChunk(
@@ -105,9 +132,9 @@ export function onCopyChunk(
     !c.asked
   )
     return;
+  // Older than the question: such a chunk would bring back what was overwritten since. The question is repeated.
+  if (m.at.seq < c.commit) return;
   c.asked = false;
-  // Older than the question: such a chunk would bring back what was overwritten since.
-  if (m.at.seq < c.commit) return pullCopy(r, ctx);
   const values: Entry[] = [];
   for (const bytes of m.values) {
     const entry = readEntry(bytes);

@@ -39,6 +39,8 @@ export interface Log {
   /** Sequence before the first item in memory; items are contiguous up to `end`. */
   base: Seq;
   items: Item[];
+  /** Bytes of the entries in memory. */
+  heldBytes: number;
   /** Index of the first live item in `items`; the array is cut now and then. */
   head: number;
   /** Newest item of each key that is in memory. */
@@ -46,7 +48,16 @@ export interface Log {
 }
 
 export function createLog(start: Position): Log {
-  return { start, end: start, runs: [], base: start.seq, items: [], head: 0, newest: new Map() };
+  return {
+    start,
+    end: start,
+    runs: [],
+    base: start.seq,
+    items: [],
+    heldBytes: 0,
+    head: 0,
+    newest: new Map(),
+  };
 }
 
 export const itemAt = (log: Log, seq: Seq): Item | undefined =>
@@ -69,6 +80,7 @@ export function appendEntry(log: Log, entry: Entry): Item {
     log.newest.set(entry.key, item);
   }
   log.items.push(item);
+  log.heldBytes += entry.bytes.length;
   const last = log.runs[log.runs.length - 1];
   if (last === undefined || last.version !== entry.version)
     log.runs.push({ version: entry.version, first: entry.seq });
@@ -107,6 +119,7 @@ export function truncate(log: Log, to: Position): Item[] {
   while (log.end.seq > to.seq && log.items.length > log.head) {
     const item = log.items.pop() as Item;
     dropped.push(item);
+    log.heldBytes -= item.entry.bytes.length;
     unlink(log, item);
     log.end = { version: item.entry.versionBefore, seq: (item.entry.seq - 1) as Seq };
   }
@@ -116,11 +129,11 @@ export function truncate(log: Log, to: Position): Item[] {
   return dropped;
 }
 
-/** Lets go of items up to `upTo`: they are applied on disk and sent. Keys in `pinned` hold theirs, and what follows. */
-export function release(log: Log, upTo: Seq, pinned: ReadonlyMap<Key, number>): void {
+/** Lets go of items up to `upTo`: their effects are on disk, and no read under way needs them. */
+export function release(log: Log, upTo: Seq): void {
   while (log.base < upTo && log.head < log.items.length) {
     const item = log.items[log.head] as Item;
-    if (pinned.size > 0 && pinned.has(item.entry.key)) return;
+    log.heldBytes -= item.entry.bytes.length;
     unlink(log, item);
     log.items[log.head] = undefined as unknown as Item;
     log.head++;

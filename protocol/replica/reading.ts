@@ -4,7 +4,7 @@
  * key also asks the tail how far commits go. Questions are batched: what joins is answered by a question that begins
  * after it came (P22).
  */
-import { storesValue } from '../entry.ts';
+import { positionIn, storesValue } from '../entry.ts';
 import type { Barrier, BarrierAnswer, TailAnswer, TailQuery } from '../messages.ts';
 import { failure } from '../replies.ts';
 import type { ReadRequest } from '../requests.ts';
@@ -88,6 +88,7 @@ function fetchAt(
     tag,
     request: q,
     installed: r.installed,
+    emptied: r.emptied,
     upTo,
     proof,
     until,
@@ -108,8 +109,8 @@ export function onReadFetched(
   stored: Uint8Array | null | 'corrupt',
 ): void {
   if (r.installed !== f.installed || r.role !== 'member') {
-    // A slot that was left or emptied meanwhile holds less than what the read may show.
-    if (f.proof !== 'none' || !r.complete || r.commit < f.upTo)
+    // A slot that was emptied meanwhile held less than what the read may show, even if it is whole again.
+    if (f.proof !== 'none' || r.emptied !== f.emptied)
       return ctx.reply(
         f.tag,
         failure('NOT_READY', 'the chain changed during the read; ask again', {
@@ -122,11 +123,16 @@ export function onReadFetched(
       f.tag,
       failure('CORRUPT', `the value stored at ${ctx.name} fails its checksum; ask another member`),
     );
-  // What was committed since the fetch began may be newer than what the store held.
-  const item = newestAt(r, f.request, f.upTo);
-  if (item !== null)
-    return answerRead(r, ctx, f.tag, storesValue(item.entry) ? item.entry.bytes : null, f.upTo);
-  answerRead(r, ctx, f.tag, stored, f.upTo);
+  answerRead(r, ctx, f.tag, stored, shownUpTo(r, f.upTo, stored));
+}
+
+/**
+ * The store shows at least what was applied when the read began: the value at `upTo`, because nothing of the key was in
+ * memory then; or a newer committed one that was applied meanwhile. The position covers what is shown (R42).
+ */
+function shownUpTo(r: Replica, upTo: Seq, stored: Uint8Array | null): Seq {
+  const shown = stored === null ? r.appliedTaken : positionIn(stored).seq;
+  return Math.max(upTo, shown) as Seq;
 }
 
 function answerRead(r: Replica, ctx: Context, tag: number, entry: Uint8Array | null, upTo: Seq): void {

@@ -51,7 +51,7 @@ export function bootReplica(b: BootSlot, dedupeHorizonMs: number): Replica {
   r.passed = b.marks.passed;
   r.takenPassed = b.marks.passed;
   r.promised = b.marks.promised;
-  release(log, commit, new Map());
+  release(log, commit);
   for (let i = log.head; i < log.items.length; i++)
     r.pendingBytes += (log.items[i] as (typeof log.items)[number]).entry.bytes.length;
   if (comparePositions(r.passed, log.end) > 0)

@@ -22,6 +22,7 @@ import type {
 } from '../words.ts';
 import type { Dedupe } from './dedupe.ts';
 import type { Item, Log, RefusedBy } from './log.ts';
+import type { Pin } from './pins.ts';
 
 /** `none`: acts as nothing (just started, installing, left out). */
 export type Role = 'none' | 'member' | 'joiner';
@@ -83,8 +84,18 @@ export interface Copy {
   after: Key | null;
   askedAt: MonoMs;
   asked: boolean;
-  /** Own commit mark when it asked: entries above it stay in memory until the chunk is here. */
+  /**
+   * Own commit mark when it first asked for the chunk that it waits for: entries above it stay in memory until the chunk
+   * is here, however often it is asked for.
+   */
   commit: Seq;
+}
+
+/** A scan of the store for the chunk after `after`, for the joiner `to`. */
+export interface CopyOut {
+  readonly to: Incarnation;
+  readonly after: Key | null;
+  readonly pin: Pin;
 }
 
 /** What the batch in flight will prove for this replica when it is on disk. */
@@ -139,8 +150,12 @@ export interface Replica {
   /** Head only: uncommitted requests (rule 2.9). */
   requests: Map<ClientId, Map<RequestNumber, Item>>;
   pendingBytes: number;
-  /** Keys whose stored value is being read for a write. */
-  fetching: Map<Key, number>;
+  /** Reads of the store under way that need what happens meanwhile (R42). */
+  pins: Set<Pin>;
+  /** How often the range was emptied: a read that began before shows nothing of what is here now. */
+  emptied: number;
+  /** The scan for a copy that is under way. */
+  copyOut: CopyOut | null;
 
   /** Finished the handshake with its own predecessor at this version (heads: from the start). */
   shaken: boolean;
@@ -198,6 +213,7 @@ export type Fetch =
       readonly tag: number;
       readonly request: ReadRequest;
       readonly installed: number;
+      readonly emptied: number;
       readonly upTo: Seq;
       readonly proof: 'none' | 'lease' | 'barrier';
       readonly until: MonoMs;
@@ -208,6 +224,7 @@ export type Fetch =
       readonly tag: number;
       readonly request: WriteRequest;
       readonly installed: number;
+      readonly pin: Pin;
       readonly until: MonoMs;
     }
   | { readonly kind: 'log'; readonly slot: Slot; readonly session: number }
@@ -217,6 +234,7 @@ export type Fetch =
       readonly to: NodeName;
       readonly after: Key | null;
       readonly installed: number;
+      readonly pin: Pin;
     };
 
 /** What a replica needs of its node: the present moment, the lease, and places to put effects. */
@@ -278,7 +296,9 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     dedupe,
     requests: new Map(),
     pendingBytes: 0,
-    fetching: new Map(),
+    pins: new Set(),
+    emptied: 0,
+    copyOut: null,
     shaken: false,
     readable: false,
     answering: false,

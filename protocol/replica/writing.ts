@@ -9,9 +9,10 @@ import { type MonoMs, origin, type Position, type Seq } from '../words.ts';
 import { take } from './chain.ts';
 import { look } from './dedupe.ts';
 import type { Item, RefusedBy } from './log.ts';
+import { pinNews, unpin } from './pins.ts';
 import { proveRefusal } from './reading.ts';
 import { refusalMessages, resultReply } from './results.ts';
-import { type Context, isHead, type Replica } from './state.ts';
+import { type Context, type Fetch, isHead, type Replica } from './state.ts';
 import { noteRequest } from './waiters.ts';
 
 /** A write that reached this replica as head. Exactly one reply follows, now or when the chain has it on disk. */
@@ -25,25 +26,25 @@ export function write(r: Replica, ctx: Context, tag: number, q: WriteRequest, un
   if (!admit(r, ctx, tag, q)) return;
   const pending = r.log.newest.get(q.key);
   if (pending !== undefined) return order(r, ctx, tag, q, pending.entry, pending, until);
-  // While a read of the key is under way its entries stay in memory, so that the answer can't be overtaken.
-  r.fetching.set(q.key, (r.fetching.get(q.key) ?? 0) + 1);
-  ctx.fetch(q.key, { kind: 'write', slot: r.slot, tag, request: q, installed: r.installed, until });
+  fetchForWrite(r, ctx, tag, q, until);
+}
+
+/** Whatever is written to the key from now on stays in memory, so that the answer can't be overtaken (R42). */
+function fetchForWrite(r: Replica, ctx: Context, tag: number, q: WriteRequest, until: MonoMs): void {
+  const { slot, installed } = r;
+  ctx.fetch(q.key, { kind: 'write', slot, tag, request: q, installed, pin: pinNews(r), until });
 }
 
 /** The stored value of the key came back. Anything may have happened meanwhile: every check is made anew. */
 export function onWriteFetched(
   r: Replica,
   ctx: Context,
-  tag: number,
-  q: WriteRequest,
-  installed: number,
+  f: Fetch & { kind: 'write' },
   stored: Uint8Array | null | 'corrupt',
-  until: MonoMs,
 ): void {
-  const fetching = (r.fetching.get(q.key) ?? 1) - 1;
-  if (fetching === 0) r.fetching.delete(q.key);
-  else r.fetching.set(q.key, fetching);
-  if (r.installed !== installed || !isHead(r))
+  const { tag, request: q, until } = f;
+  const whole = unpin(r, f.pin);
+  if (r.installed !== f.installed || !isHead(r))
     return ctx.reply(
       tag,
       failure('NOT_HEAD', 'the chain changed; ask its head', { route: r.installing ?? r.assignment }),
@@ -51,6 +52,8 @@ export function onWriteFetched(
   if (!admit(r, ctx, tag, q)) return;
   const pending = r.log.newest.get(q.key);
   if (pending !== undefined) return order(r, ctx, tag, q, pending.entry, pending, until);
+  // What was written to the key meanwhile may have been let go.
+  if (!whole) return fetchForWrite(r, ctx, tag, q, until);
   const entry = stored === null || stored === 'corrupt' ? null : readEntry(stored);
   if (stored === 'corrupt' || (stored !== null && entry === null))
     return ctx.reply(

@@ -85,8 +85,7 @@ export class SmallContext implements Context {
       const { then, from } = f;
       const stored = f.key === null ? null : (disk.values.get(f.key)?.bytes ?? null);
       if (then.kind === 'read') onReadFetched(r, this, then, stored);
-      else if (then.kind === 'write')
-        onWriteFetched(r, this, then.tag, then.request, then.installed, stored, then.until);
+      else if (then.kind === 'write') onWriteFetched(r, this, then, stored);
       else if (then.kind === 'log')
         onLogRead(
           r,

@@ -186,6 +186,7 @@ function copy(v: unknown, seen: Map<object, unknown>): unknown {
     for (const [k, x] of v) out.set(k, copy(x, seen));
     return out;
   }
+  if (v instanceof Set) return new Set(v);
   // Items of a log point at each other.
   const linked = 'waiters' in v;
   if (linked) {
@@ -243,6 +244,7 @@ function renderParts(v: object): string {
     for (const [k, x] of v) out += `${String(k)}>${render(x)},`;
     return `{${out}}`;
   }
+  if (v instanceof Set) return `<${[...v].map(render).join()}>`;
   for (const k in v) {
     // Neighbours of an item follow from the order of the log.
     if (k === 'older' || k === 'newer') continue;

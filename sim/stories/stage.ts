@@ -66,7 +66,9 @@ export class Stage {
   readonly #heldDisks = new Set<string>();
   readonly #slowLogs = new Set<string>();
   /** What nodes read of single keys, at nodes whose store lets them wait: the answers as the store held them then. */
-  readonly #slowValues = new Map<string, (() => void)[]>();
+  readonly #slowValues = new Map<string, ((asOf: 'then' | 'now') => void)[]>();
+  /** Scans of stores that take their time: what each shows is settled when it begins. */
+  readonly #slowScans = new Map<string, (() => void)[]>();
   readonly #replies = new Map<number, Reply[]>();
   #tag = 0;
   #incarnations = 0;
@@ -203,15 +205,38 @@ export class Stage {
     this.#slowValues.set(name, []);
   }
 
-  /** The values that `name` read come, as its store held them when they were asked for. */
-  answerValues(name: string): void {
+  /** The values that `name` read come, as its store held them when they were asked for, or as it holds them now. */
+  answerValues(name: string, asOf: 'then' | 'now' = 'then'): void {
     const late = this.#slowValues.get(name) ?? [];
     this.#slowValues.delete(name);
+    for (const answer of late) answer(asOf);
+  }
+
+  /** One of the values that `name` reads comes: the one at `index`, as the store holds it now. */
+  answerValue(name: string, index: number): void {
+    this.#slowValues.get(name)?.splice(index, 1)[0]?.('now');
+  }
+
+  /** Scans of the store of `name` do not come back until `answerScans`. */
+  stallScans(name: string): void {
+    this.#slowScans.set(name, []);
+  }
+
+  /** What `name` scanned comes, as its store held it when each scan began; scans that follow come at once. */
+  answerScans(name: string): void {
+    const late = this.#slowScans.get(name) ?? [];
+    this.#slowScans.delete(name);
     for (const answer of late) answer();
   }
 
+  scansUnderWay = (name: string): number => this.#slowScans.get(name)?.length ?? 0;
+
   /** Messages on their way, in order. */
   waiting = (wire: string): PeerMessage[] => (this.#wires.get(wire) ?? []).map((s) => s.message);
+
+  /** Takes the messages on their way off a wire. */
+  takeWaiting = (wire: string): PeerMessage[] =>
+    (this.#wires.get(wire)?.splice(0) ?? []).map((s) => s.message);
 
   /** Delivers the first message of a wire, held or not. */
   deliver(wire: string): void {
@@ -424,19 +449,27 @@ export class Stage {
     const held = a.disk.slot(slot(0));
     const slow = this.#slowValues.get(a.name);
     for (const f of e.fetches) {
-      const event = { kind: 'fetched', id: f.id, entry: held.values.get(f.key)?.bytes ?? null } as const;
-      if (slow === undefined) a.core.handle(event, now);
-      else slow.push(() => this.#handle(a, event));
+      const look = (): Uint8Array | null => a.disk.slot(slot(0)).values.get(f.key)?.bytes ?? null;
+      const then = look();
+      if (slow === undefined) a.core.handle({ kind: 'fetched', id: f.id, entry: then }, now);
+      else
+        slow.push((asOf) =>
+          this.#handle(a, { kind: 'fetched', id: f.id, entry: asOf === 'then' ? then : look() }),
+        );
     }
     for (const r of e.logReads)
       if (!this.#slowLogs.has(a.name))
         a.core.handle({ kind: 'logRead', id: r.id, entries: held.log.filter((x) => x.seq >= r.from) }, now);
     for (const s of e.scans) {
       const values = [...held.values].filter(([k]) => s.after === null || k > s.after);
-      a.core.handle(
-        { kind: 'scanned', id: s.id, result: { values: values.map(([, v]) => v.bytes), next: null } },
-        now,
-      );
+      const event = {
+        kind: 'scanned',
+        id: s.id,
+        result: { values: values.map(([, v]) => v.bytes), next: null },
+      } as const;
+      const slowScans = this.#slowScans.get(a.name);
+      if (slowScans === undefined) a.core.handle(event, now);
+      else slowScans.push(() => this.#handle(a, event));
     }
     return e.fetches.length + e.logReads.length + e.scans.length > 0;
   }

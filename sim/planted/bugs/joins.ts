@@ -1,5 +1,5 @@
 /** Planted bugs of copies and joins (section 5). */
-import { bug, edit, type PlantedBug } from '../bug.ts';
+import { bug, edit, inStory, type PlantedBug } from '../bug.ts';
 
 const joining = 'replica/joining.ts';
 const chains = 'coordinator/chains.ts';
@@ -14,8 +14,49 @@ export const joinBugs: readonly PlantedBug[] = [
     'copy-without-memory',
     'P27',
     'a chunk of a copy shows the store alone, without what is committed and not applied yet',
-    [edit(joining, 'const values = overlay(r, f.after, scanned);', 'const values = [...scanned.values];')],
+    [
+      edit(
+        joining,
+        'const { values, next } = overlay(r, f.after, scanned, ctx.limits.copyBytes);',
+        'const { next } = scanned;\n  const values = [...scanned.values];',
+      ),
+    ],
     'copies',
+  ),
+  bug(
+    'scan-not-pinned',
+    'R42',
+    'what is applied and let go of while a chunk is scanned is not in the chunk',
+    [edit('replica/pins.ts', 'pin(r, r.appliedDisk)', 'pin(r, Number.POSITIVE_INFINITY as Seq)')],
+    'copies',
+  ),
+  bug(
+    'broken-pin-trusted',
+    'R42',
+    'a scan whose pin broke makes a chunk all the same',
+    [
+      edit(joining, 'if (!whole || r.installed', 'if (r.installed'),
+      edit(
+        joining,
+        "invariant(r.log.base <= f.pin.above, 'what is above a pin is in memory'",
+        "invariant(true, ''",
+      ),
+    ],
+    inStory('R42'),
+  ),
+  bug(
+    'bar-of-a-repeated-question',
+    'R42',
+    'a joiner refuses a chunk that is older than the last repetition of its question',
+    [edit(joining, 'if (!c.asked) c.commit = r.commit;', 'c.commit = r.commit;')],
+    inStory('R42'),
+  ),
+  bug(
+    'overlay-unbounded',
+    'R42',
+    'what is laid over a chunk makes it as large as it likes',
+    [edit(joining, 'if (bytes >= maxBytes) return', 'if (false) return')],
+    inStory('R42'),
   ),
   bug(
     'copy-misses-deletes',
@@ -24,8 +65,8 @@ export const joinBugs: readonly PlantedBug[] = [
     [
       edit(
         joining,
-        '!inMemory.has(stored.key)) out.push(bytes);',
-        '(!inMemory.has(stored.key) || !storesValue(inMemory.get(stored.key)))) out.push(bytes);',
+        '!inMemory.has(stored.key)) found.push(stored);',
+        '(!inMemory.has(stored.key) || !storesValue(inMemory.get(stored.key)))) found.push(stored);',
       ),
     ],
     'copies',
@@ -35,7 +76,7 @@ export const joinBugs: readonly PlantedBug[] = [
     'P27',
     'a joiner takes a chunk that is older than its log',
     [
-      edit(joining, 'if (m.at.seq < c.commit) return pullCopy(r, ctx);', ''),
+      edit(joining, 'if (m.at.seq < c.commit) return;', ''),
       edit(joining, 'r.copied.push(...values, ...overtook(r, m));', 'r.copied.push(...values);'),
     ],
     'copies',

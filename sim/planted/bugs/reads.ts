@@ -80,8 +80,21 @@ export const readBugs: readonly PlantedBug[] = [
     'emptied-slot-read',
     '3',
     'a weak read shows a slot that was emptied while the store was read',
-    [edit(reading, ' || r.commit < f.upTo)', ')')],
-    inStory('P20'),
+    [edit(reading, ' || r.emptied !== f.emptied)', ')')],
+    inStory('R42'),
+  ),
+  bug(
+    'position-below-value',
+    'R42',
+    'a read names the position that it asked for, although the store showed a newer value',
+    [
+      edit(
+        reading,
+        'return Math.max(upTo, shown) as Seq;',
+        'return Math.min(upTo, shown) < 0 ? shown : upTo;',
+      ),
+    ],
+    inStory('R42'),
   ),
   bug(
     'query-joined-under-way',

@@ -1,5 +1,5 @@
 /** Planted bugs of writes, conditions, retries and the table of results (rules 2.1 to 2.10). */
-import { bug, edit, type PlantedBug } from '../bug.ts';
+import { bug, edit, inStory, type PlantedBug } from '../bug.ts';
 
 const writing = 'replica/writing.ts';
 const noResults = 'new TextEncoder().encode(\'{"time":0,"sessions":[]}\')';
@@ -66,8 +66,15 @@ export const writeBugs: readonly PlantedBug[] = [
     ],
   ),
   bug('fetched-value-overtaken', 'P37', 'entries of a key may leave memory while a write reads its value', [
-    edit('replica/log.ts', 'if (pinned.size > 0 && pinned.has(item.entry.key)) return;', ''),
+    edit('replica/pins.ts', 'pin(r, r.log.end.seq)', 'pin(r, Number.POSITIVE_INFINITY as Seq)'),
   ]),
+  bug(
+    'broken-pin-of-a-write',
+    'R42',
+    'a write is decided by a stored value although entries of its key were let go of meanwhile',
+    [edit(writing, 'if (!whole) return fetchForWrite(', 'if (false) return fetchForWrite(')],
+    inStory('R42'),
+  ),
   bug(
     'refusal-without-proof',
     'R8',
