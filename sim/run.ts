@@ -29,7 +29,8 @@ export interface RunResult {
   readonly events: number;
   /** How often each class of faults took effect while an operation was under way. */
   readonly effective: ReadonlyMap<string, number>;
-  /** How often each thing was reached that a run should reach. */
+  /** Pairs of faults that met, and of faults and what the cluster was at. */
+  readonly pairs: ReadonlySet<string>;
   readonly hash: string;
   readonly lines: readonly TraceLine[];
 }
@@ -99,6 +100,7 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
     virtualMs: world.schedule.now,
     events,
     effective: faults.effective,
+    pairs: faults.pairs,
     hash: world.trace.hash,
     lines: world.trace.lines,
   };

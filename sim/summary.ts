@@ -1,4 +1,6 @@
 /** What many runs come to. */
+import { faultClasses } from './faults/classes.ts';
+import { pairOf, situations } from './faults/pairs.ts';
 import type { RunResult } from './run.ts';
 
 /** One run without its trace, as a worker tells it. */
@@ -11,6 +13,7 @@ export interface SeedReport {
   readonly virtualMs: number;
   readonly events: number;
   readonly effective: readonly (readonly [string, number])[];
+  readonly pairs: readonly string[];
   readonly hash: string;
   /** It was run twice and the hashes differ. */
   readonly diverged: boolean;
@@ -26,6 +29,8 @@ export interface Summary {
   readonly failed: SeedReport[];
   /** By class: how often it took effect, and in how many seeds. */
   readonly faults: Map<string, { times: number; seeds: number }>;
+  /** Seeds in which each pair of faults met, and each fault met a situation. */
+  readonly pairs: Map<string, number>;
   /** Fewest faults that took effect in one seed, and the sum over all. */
   readonly perSeed: number[];
 }
@@ -39,6 +44,7 @@ export const createSummary = (): Summary => ({
   excused: [],
   failed: [],
   faults: new Map(),
+  pairs: new Map(),
   perSeed: [],
 });
 
@@ -60,6 +66,7 @@ export function addReport(s: Summary, r: SeedReport): void {
     if (!name.startsWith('limit ')) effects += times;
   }
   s.perSeed.push(effects);
+  for (const pair of r.pairs) s.pairs.set(pair, (s.pairs.get(pair) ?? 0) + 1);
 }
 
 export function summaryLines(s: Summary, seconds: number, workers: number): string[] {
@@ -74,6 +81,10 @@ export function summaryLines(s: Summary, seconds: number, workers: number): stri
       ([name, { times, seeds }]) =>
         `${name.padEnd(width)}  ${count(times).padStart(11)}  ${percent(seeds, s.seeds).padStart(8)}`,
     ),
+    '',
+    ...situationLines(s),
+    '',
+    ...pairLines(s),
     '',
     `seeds          ${count(s.seeds)}, ${(s.seeds / seconds).toFixed(1)} a second on ${workers} worker${workers === 1 ? '' : 's'} (${seconds.toFixed(1)} s)`,
     `operations     ${count(s.operations)}, ${percent(s.answered, s.operations)} answered`,
@@ -96,6 +107,31 @@ export function failureLines(failed: readonly SeedReport[], commit: string): str
           : `${violation.rule}${violation.slot < 0 ? '' : ` slot ${violation.slot}`}: ${violation.message}`;
       return `seed ${r.seed}, commit ${commit}, replay: npm run sim -- --seed ${r.seed} --trace\n  ${what}`;
     });
+}
+
+/** Which faults met what a cluster does to become whole: seeds for each, the rarest ones first. */
+function situationLines(s: Summary): string[] {
+  const width = Math.max(...situations.map((name) => name.length));
+  return situations.map((situation) => {
+    const met = faultClasses
+      .map((name) => ({ name, seeds: s.pairs.get(pairOf(situation, name)) ?? 0 }))
+      .sort((a, b) => a.seeds - b.seeds);
+    const all = met.filter(({ seeds }) => seeds > 0).length;
+    const rare = met.slice(0, 4).map(({ name, seeds }) => `${name} ${count(seeds)}`);
+    return `${situation.padEnd(width)}  met by ${all} of ${faultClasses.length} classes of faults; in fewest seeds: ${rare.join(', ')}`;
+  });
+}
+
+/** How many of all pairs of classes of faults were there at the same time, and which were rare. */
+function pairLines(s: Summary): string[] {
+  const all = faultClasses.flatMap((a, i) => faultClasses.slice(i).map((b) => pairOf(a, b)));
+  const met = all.map((pair) => ({ pair, seeds: s.pairs.get(pair) ?? 0 })).sort((a, b) => a.seeds - b.seeds);
+  const some = met.filter(({ seeds }) => seeds > 0).length;
+  const median = met[met.length >> 1]?.seeds ?? 0;
+  const rare = met.slice(0, 6).map(({ pair, seeds }) => `${pair} ${count(seeds)}`);
+  return [
+    `pairs          ${some} of ${all.length} pairs of faults met, each in ${median} seeds (median); in fewest: ${rare.join(', ')}`,
+  ];
 }
 
 const listed = (reports: readonly SeedReport[]): string =>

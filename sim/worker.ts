@@ -46,6 +46,7 @@ function runSeed(seed: number, change: Partial<Plan>, twice: boolean): SeedRepor
     virtualMs,
     events,
     effective: [...r.effective],
+    pairs: [...r.pairs],
     hash,
     diverged: again !== hash,
   };

@@ -12,6 +12,10 @@ export interface FaultContext {
   readonly ledgers: readonly SlotLedger[];
   /** How long this fault lasts, ms. */
   readonly lasts: number;
+  /** The node that it is meant for; null = any. */
+  readonly aim: NodeSeat | null;
+  /** Told which node it hit. */
+  hit(seat: NodeSeat): void;
   /** The disk lost something for good. */
   damaged(disk: Disk): void;
   /**
@@ -32,10 +36,13 @@ export const nothing = (): void => {};
 
 export const runningSeats = (world: World): NodeSeat[] => world.nodes.filter((n) => n.host !== null);
 
-/** A node whose process runs; null when there is none. */
+/** A node whose process runs, the one that the fault is meant for if it can be; null when there is none. */
 export function pickRunning(f: FaultContext): NodeSeat | null {
   const seats = runningSeats(f.world);
-  return seats.length === 0 ? null : f.random.pick(seats);
+  if (seats.length === 0) return null;
+  const seat = f.aim !== null && seats.includes(f.aim) ? f.aim : f.random.pick(seats);
+  f.hit(seat);
+  return seat;
 }
 
 /**

@@ -5,11 +5,12 @@ import type { Random } from '../random.ts';
 import type { Disk } from '../world/disk.ts';
 import type { NetworkEffect } from '../world/flow.ts';
 import { savedState } from '../world/saved-state.ts';
-import type { World } from '../world/world.ts';
+import type { NodeSeat, World } from '../world/world.ts';
 import type { FaultClass } from './classes.ts';
 import type { Inject } from './context.ts';
 import { coordcrash, coordfreeze, coordsuspend, drain, outage, resign, retune, unknown } from './control.ts';
 import { diskerror, diskslow, diskstall, readerror, rot } from './disks.ts';
+import { drawRelated, pairOf, situationsOf } from './pairs.ts';
 import { cut, halfopen, narrow, oneway, reset, slowpath, uncoordinated } from './paths.ts';
 import {
   blackout,
@@ -66,12 +67,17 @@ const injections: Record<FaultClass, Inject> = {
 /** What the network and the state store did to messages while faults ran. */
 export type SideEffect = NetworkEffect | 'conflict' | 'outage' | 'unknown';
 
+/** Share of faults that are drawn because of what goes on. */
+const relatedShare = 0.4;
+
 /** The longest time that faults wait for something to be made good. */
 const calmMs = 15_000;
 
 export interface Faults {
   /** Effects by class, counted only while an operation of a client was under way. */
   readonly effective: Map<string, number>;
+  /** Pairs of classes of faults that met, and of faults and situations. */
+  readonly pairs: ReadonlySet<string>;
   /** How many faults took effect. */
   readonly total: number;
   /** What faults and limits did to messages and requests. */
@@ -88,7 +94,10 @@ export function createFaults(
 ): Faults {
   const { plan, schedule, trace } = world;
   const effective = new Map<string, number>();
-  const lasting = new Set<() => void>();
+  const pairs = new Set<string>();
+  /** What ends each fault that lasts, and its class. */
+  const lasting = new Map<() => void, FaultClass>();
+  let last: NodeSeat | null = null;
   let over = false;
   let calmUntil = 0;
   let quietUntil = -1;
@@ -100,7 +109,7 @@ export function createFaults(
     effective.set(what, (effective.get(what) ?? 0) + 1);
   };
 
-  function inject(name: FaultClass): void {
+  function inject(name: FaultClass, aim: NodeSeat | null): void {
     const [shortest, longest] = plan.faultForMs;
     const lasts = Math.exp(random.between(Math.log(shortest), Math.log(longest)));
     let waits = 0;
@@ -109,13 +118,20 @@ export function createFaults(
       random,
       ledgers: truth.ledgers,
       lasts,
+      aim,
+      hit(seat) {
+        last = seat;
+      },
       damaged: truth.damaged,
       calm(then) {
         waits = calm(then);
       },
       took() {
         trace.note('fault', 0, 0, -1, () => `${name} for ${lasts.toFixed(0)} ms`);
-        if (underWay()) count(name);
+        if (underWay()) {
+          count(name);
+          notePairs(name);
+        }
       },
     });
     if (undo === null) return;
@@ -124,12 +140,18 @@ export function createFaults(
       trace.note('healed', 0, 0, -1, () => name);
       undo();
     };
-    lasting.add(end);
+    lasting.set(end, name);
     schedule.after(waits + lasts, end);
   }
 
+  /** What it met: other faults that last, and what the cluster was at. */
+  function notePairs(name: FaultClass): void {
+    for (const other of lasting.values()) pairs.add(pairOf(other, name));
+    for (const situation of situationsOf(world)) pairs.add(pairOf(situation, name));
+  }
+
   function calm(then: () => void): number {
-    for (const end of [...lasting]) end();
+    for (const end of [...lasting.keys()]) end();
     calmUntil = schedule.now + calmMs;
     quietUntil = schedule.now + 2 * plan.timings.deadMs;
     schedule.at(quietUntil, () => {
@@ -145,13 +167,17 @@ export function createFaults(
     if (over || plan.faults.length === 0) return;
     schedule.after(random.wait(plan.faultEveryMs), () => {
       if (over) return;
-      if (!isCalm()) inject(random.pick(plan.faults));
+      if (!isCalm()) {
+        const related = random.chance(relatedShare) ? drawRelated(random, world, last) : null;
+        inject(related?.name ?? random.pick(plan.faults), related?.aim ?? null);
+      }
       next();
     });
   }
 
   return {
     effective,
+    pairs,
     get total() {
       return total;
     },
@@ -163,7 +189,7 @@ export function createFaults(
     begin: next,
     heal() {
       over = true;
-      for (const end of [...lasting]) end();
+      for (const end of [...lasting.keys()]) end();
     },
   };
 }
