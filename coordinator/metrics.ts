@@ -62,6 +62,11 @@ function addViewFigures(registry: Registry, view: () => CoordinatorView): void {
     });
   };
   gauge('leading', '1 while this coordinator leads.', (v) => (v.leading ? 1 : 0));
+  gauge(
+    'state_lost',
+    '1 while this coordinator could lead but misses the state, and waits for recover.',
+    (v) => (v.trouble?.reason === 'StateLost' ? 1 : 0),
+  );
   gauge('epoch', 'Coordinator epoch of the state that it leads with; 0 while it does not.', (v) => v.epoch);
   gauge('revision', 'Revision of the saved state.', (v) => v.revision);
   gauge('chains', 'Chains of the cluster, as this leader knows them.', (v) => v.chains.length);

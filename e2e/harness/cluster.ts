@@ -11,6 +11,7 @@ export interface ClusterSpec {
 export interface View {
   readonly leading: boolean;
   readonly name: string;
+  readonly clusterId: string;
   readonly epoch: number;
   readonly waiting: string;
   readonly chains: readonly {

@@ -2,6 +2,7 @@
 import { checkHistory } from '../../sim/checker/check.ts';
 import type { HistoryRecord } from '../../sim/checker/history.ts';
 import type { Section } from '../load/figures.ts';
+import type { MembersReport } from '../load/wide.ts';
 import type { Cluster } from './cluster.ts';
 import { apply, find, kubectl, until } from './kubectl.ts';
 import { settings } from './settings.ts';
@@ -17,6 +18,8 @@ export interface LoadOptions {
   /** Storage node to which every call goes. */
   readonly node?: string;
   readonly timeoutMs?: number;
+  /** Writers over many keys beside the clients; `members` tells what became of their writes. */
+  readonly writers?: number;
 }
 
 export class Load {
@@ -48,6 +51,27 @@ export class Load {
 
   async figures(): Promise<Section[]> {
     return JSON.parse(await this.#ask('figures')) as Section[];
+  }
+
+  /** Acknowledged writes of the many writers, once each of their keys was written. */
+  async written(): Promise<number> {
+    return Number(await this.#ask('wide', 120_000));
+  }
+
+  /**
+   * Ends the many writers, reads every member of every chain by itself, and compares all with one another and with what
+   * was acknowledged. @throws Error with what is missing where
+   */
+  async membersAgree(replicas = 3): Promise<MembersReport> {
+    const report = JSON.parse(await this.#ask(`members?replicas=${replicas}`, 180_000)) as MembersReport;
+    const { wrong, different, missing } = report;
+    const lines = [
+      ...wrong.map((line) => `lost or wrong: ${line}`),
+      ...different.map((line) => `different: ${line}`),
+      ...missing.map((line) => `missing: ${line}`),
+    ];
+    if (lines.length > 0) throw new Error(`members do not agree:\n  ${lines.join('\n  ')}`);
+    return report;
   }
 
   /** Ends the load and takes its history. */
@@ -96,7 +120,8 @@ export function mustBeLinearizable(records: readonly HistoryRecord[]): void {
 const run = Date.now().toString(36);
 
 function podOf(cluster: Cluster, name: string, options: LoadOptions): object {
-  const { rate = 150, clients = 24, keys = 48, prefix = name, machine, node, timeoutMs = 10_000 } = options;
+  const { rate = 150, clients = 24, keys = 48, prefix = name, timeoutMs = 10_000, writers = 0 } = options;
+  const { machine, node } = options;
   // A cluster that is kept holds the keys of earlier runs, which the checker knows nothing of.
   const flags = {
     rate,
@@ -104,6 +129,7 @@ function podOf(cluster: Cluster, name: string, options: LoadOptions): object {
     keys,
     prefix: `${prefix}/${run}/`,
     timeout: timeoutMs,
+    writers,
     ...(node !== undefined && { node }),
   };
   const endpoints = [

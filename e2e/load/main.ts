@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { connect } from '../../client/index.ts';
 import { Figures } from './figures.ts';
 import { History } from './history.ts';
+import { Wide } from './wide.ts';
 import { readAll, runWorker } from './worker.ts';
 
 const { values } = parseArgs({
@@ -21,6 +22,10 @@ const { values } = parseArgs({
     /** Sends every call to this node only, which answers itself or refuses. */
     node: { type: 'string' },
     timeout: { type: 'string', default: '10000' },
+    /** Writers over many keys beside the clients, whose history is checked; 0 = none. */
+    writers: { type: 'string', default: '0' },
+    'wide-keys': { type: 'string', default: '8000' },
+    'wide-bytes': { type: 'string', default: '2000' },
     port: { type: 'string', default: '8080' },
   },
 });
@@ -43,6 +48,16 @@ const workers = Array.from({ length: clients }, (_, n) =>
   runWorker(work, { everyMs: (clients / Number(values.rate)) * 1000, offset: n / clients }, stop.signal),
 );
 
+const wide = new Wide({
+  endpoints: values.endpoint,
+  prefix: values.prefix,
+  keys: Number(values.writers) === 0 ? 0 : Number(values['wide-keys']),
+  writers: Math.max(1, Number(values.writers)),
+  valueBytes: Number(values['wide-bytes']),
+  timeoutMs: Number(values.timeout),
+});
+const filled = Number(values.writers) === 0 ? Promise.resolve() : wide.start(client);
+
 const answers: Record<string, (query: URLSearchParams) => Promise<string>> = {
   '/figures': async () => JSON.stringify(figures.sections()),
   /** Begins a new section of the figures. */
@@ -53,12 +68,19 @@ const answers: Record<string, (query: URLSearchParams) => Promise<string>> = {
   /** Ends the load, and reads every key once more: an acknowledged write that was lost shows there. */
   '/stop': async () => {
     stop.abort();
-    await Promise.all(workers);
+    await Promise.all([...workers, wide.stop()]);
     figures.begin('last look');
     await readAll(work);
     return 'ok';
   },
   '/history': async () => history.text(),
+  /** Acknowledged writes of the many writers; answers when each of their keys was written once. */
+  '/wide': async () => {
+    await filled;
+    return `${wide.acknowledged}`;
+  },
+  /** Ends the many writers, and reads every member by itself. */
+  '/members': async (query) => JSON.stringify(await wide.members(Number(query.get('replicas')))),
 };
 
 createServer((request, response) => {
@@ -73,6 +95,8 @@ createServer((request, response) => {
     (error: unknown) => response.writeHead(500).end(String(error)),
   );
 }).listen(Number(values.port), () => console.log(`load: ${values.rate} calls/s on ${keys.length} keys`));
+
+filled.catch((error: Error) => console.error(`load: ${error.message}`));
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(0));
 

@@ -6,9 +6,11 @@ import { get, type KubeObject, kubectl, list, until } from '../harness/kubectl.t
 import type { Load } from '../harness/load.ts';
 import { type Scene, seconds, story } from '../harness/story.ts';
 
-story('the disk of a node is lost', { short: true }, async ({ cluster, load, note }) => {
+story('the disk of a node is lost while many write', { short: true, seconds: 420 }, async (scene) => {
+  const { cluster, load, note } = scene;
   await cluster.ready();
-  const calls = await load();
+  const calls = await load({ writers: 32 });
+  await calls.written();
   const pod = await get(cluster.namespace, 'pod', `${cluster.name}-node-1`);
   const claim = await get(cluster.namespace, 'pvc', `data-${cluster.name}-node-1`);
   await calls.mark('lost');
@@ -19,6 +21,10 @@ story('the disk of a node is lost', { short: true }, async ({ cluster, load, not
   const now = await get(cluster.namespace, 'pvc', claim.metadata.name);
   expect(now.metadata.uid).not.toBe(claim.metadata.uid);
   await noteWaits(calls, 'lost', note);
+  // Whole again is not enough: each member must hold every acknowledged write by itself.
+  const { reads, acknowledged } = await calls.membersAgree();
+  note('writes kept', acknowledged);
+  note('reads of single members', reads);
 });
 
 story("the leader's Lease is deleted", { short: true, planned: true }, async ({ cluster, load }) => {
