@@ -43,6 +43,10 @@ test.each([
   [{ leading: true, leader: address0, trouble: null }, 'it leads, and has its state'],
   [{ leading: false, leader: address0, trouble: null }, `run this at ${address0}`],
   [{ leading: false, leader: '', trouble: null }, 'no coordinator holds the lease now'],
+  [
+    { leading: false, leader: '', trouble: { ...lost, reason: 'LeaseUnreadable', message: 'remove it' } },
+    'recover does not help: remove it',
+  ],
   [{ leading: false, leader: '', trouble: { ...lost, clusterId: '' } }, 'start the nodes first'],
 ])('where nothing can be recovered it orders nothing and says why: %j', async (view, why) => {
   const { address, orders } = await coordinator(view);

@@ -13,7 +13,7 @@ const podAdmin = '127.0.0.1:7412';
 interface View {
   readonly leading: boolean;
   readonly leader: string;
-  readonly trouble: { readonly clusterId: string } | null;
+  readonly trouble: { readonly reason: string; readonly message: string; readonly clusterId: string } | null;
 }
 
 interface Answer {
@@ -58,6 +58,7 @@ async function lostCluster(admin: string, timeoutMs: number): Promise<string> {
         : `it does not hold the lease; run this at ${leader}`;
     throw new CommandFailed(`the coordinator at ${admin} has nothing to recover: ${why}`);
   }
+  if (trouble.reason !== 'StateLost') throw new CommandFailed(`recover does not help: ${trouble.message}`);
   if (trouble.clusterId === '')
     throw new CommandFailed('no storage node of a cluster has registered yet; start the nodes first');
   return trouble.clusterId;

@@ -20,14 +20,18 @@ describe('parseSaid', () => {
       leading: true,
       view,
       lost: undefined,
+      trouble: '',
     });
   });
 
-  test('a coordinator whose state is lost says so; troubles of later releases are left out', () => {
+  test('a coordinator whose state is lost says so; of other troubles the sentence is kept', () => {
     const trouble = { reason: 'StateLost', message: 'It is gone.', clusterId: 'id' };
     const lost = { coordinator: view.leader, message: 'It is gone.', clusterId: 'id' };
     expect(parseSaid({ ...said, leading: false, trouble })).toMatchObject({ leading: false, lost });
-    expect(parseSaid({ ...said, trouble: { ...trouble, reason: 'Other' } }).lost).toBeUndefined();
+    expect(parseSaid({ ...said, trouble: { ...trouble, reason: 'Other' } })).toMatchObject({
+      lost: undefined,
+      trouble: 'It is gone.',
+    });
     expect(parseSaid({ ...said, trouble: null }).lost).toBeUndefined();
   });
 
@@ -94,6 +98,9 @@ describe('asking the coordinators', () => {
       is: 'unknown',
       because: 'no coordinator says that it leads',
     });
+    const trouble = { reason: 'LeaseUnreadable', message: 'The lease is damaged.', clusterId: '' };
+    const damaged = asking({ '10.0.0.0': { ...said, leading: false, trouble } });
+    expect(await damaged.ask(pods)).toEqual({ is: 'unknown', because: 'The lease is damaged.' });
     const silent = asking({ '10.0.0.0': new Error('refused') });
     expect(await silent.ask(pods.slice(0, 1))).toEqual({
       is: 'unknown',

@@ -72,7 +72,8 @@ export function httpCoordinatorViews(fetch: Fetch = fetchOverHttp): CoordinatorV
       if (leading !== undefined) return { is: 'known', view: leading.view };
       const lost = own.find((said) => said.lost !== undefined)?.lost;
       if (lost !== undefined) return { is: 'unknown', because: lost.message, lost };
-      return { is: 'unknown', because: whyUnknown(answers) };
+      const trouble = own.find((said) => said.trouble !== '')?.trouble;
+      return { is: 'unknown', because: trouble ?? whyUnknown(answers) };
     },
   };
 }
@@ -123,6 +124,8 @@ export interface Said {
   leading: boolean;
   view: CoordinatorView;
   lost: StateLost | undefined;
+  /** Why it cannot lead, in a sentence; '' = nothing that people must mend. */
+  trouble: string;
 }
 
 /** @throws Error naming the first field that is not what it should be. */
@@ -175,19 +178,17 @@ export function parseSaid(value: unknown): Said {
         draining: flag(node.draining, `nodes[${i}].draining`),
       })),
     },
-    lost: lostOf(state.trouble),
+    ...troubleOf(state.trouble),
   };
 
-  function lostOf(trouble: unknown): StateLost | undefined {
+  function troubleOf(trouble: unknown): Pick<Said, 'lost' | 'trouble'> {
     // Older coordinators know no trouble, newer ones may know others.
-    if (trouble === undefined || trouble === null) return undefined;
+    if (trouble === undefined || trouble === null) return { lost: undefined, trouble: '' };
     const t = object(trouble, 'trouble');
-    if (text(t.reason, 'trouble.reason') !== 'StateLost') return undefined;
-    return {
-      coordinator: name,
-      message: text(t.message, 'trouble.message'),
-      clusterId: text(t.clusterId, 'trouble.clusterId'),
-    };
+    const message = text(t.message, 'trouble.message');
+    const clusterId = text(t.clusterId, 'trouble.clusterId');
+    const isLost = text(t.reason, 'trouble.reason') === 'StateLost';
+    return { lost: isLost ? { coordinator: name, message, clusterId } : undefined, trouble: message };
   }
 }
 
