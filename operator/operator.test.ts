@@ -2,7 +2,10 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type OperatorConfig, readConfig } from './config.ts';
 import type { ViewAnswer } from './coordinator-view.ts';
-import { clusterWith, podOf, viewOf } from './fixtures.ts';
+import { claimOf, clusterWith, podOf, viewOf } from './fixtures.ts';
+import { readConfigMap } from './objects/config-map.ts';
+import type { ConfigMap } from './objects/kinds.ts';
+import { annotations, claimName } from './objects/names.ts';
 import { runOperator } from './operator.ts';
 import { systemClock } from './runtime/clock.ts';
 import { type FakeApiServer, startFakeApiServer } from './runtime/fake-api-server.ts';
@@ -100,6 +103,42 @@ describe('the operator', () => {
       expect(server.get('/api/v1/namespaces/data/services', 'demo')).toBeDefined();
       expect(server.get(budgets, 'demo-node')).toMatchObject({ spec: { maxUnavailable: 1 } });
     }, 5000);
+  });
+
+  test('takes volumes up under their own id when resource and state are made anew', async () => {
+    putPods();
+    for (const ordinal of [0, 1, 2]) {
+      const { metadata, ...claim } = claimOf(cluster, ordinal);
+      server.put({ ...claim, metadata: { ...metadata, annotations: {} } });
+    }
+    const first = server.put(cluster as unknown as KubeObject).metadata.uid;
+    if (answer.is === 'known') answer = { is: 'known', view: { ...answer.view, clusterId: first ?? '' } };
+    start();
+    const idOn = (collection: string, name: string) =>
+      server.get(`/api/v1/namespaces/data/${collection}`, name)?.metadata.annotations?.[
+        annotations.clusterId
+      ];
+    await vi.waitFor(() => {
+      for (const ordinal of [0, 1, 2])
+        expect(idOn('persistentvolumeclaims', claimName(cluster, ordinal))).toBe(first);
+    }, 5000);
+
+    // With the resource goes what it owns; then somebody deletes the kept state, too.
+    server.remove(clusters, 'demo');
+    server.remove('/api/v1/namespaces/data/configmaps', 'demo-config');
+    server.remove('/api/v1/namespaces/data/configmaps', 'demo-state');
+    const lost = { coordinator: 'demo-coordinator-1', message: 'It is gone.', clusterId: first ?? '' };
+    answer = { is: 'unknown', because: lost.message, lost };
+    const second = server.put(cluster as unknown as KubeObject).metadata.uid;
+    expect(second).not.toBe(first);
+    await vi.waitFor(() => {
+      expect(idOn('configmaps', 'demo-state')).toBe(first);
+      expect(readyReason()).toBe('StateLost');
+    }, 5000);
+    const config = server.get('/api/v1/namespaces/data/configmaps', 'demo-config') as ConfigMap;
+    expect(readConfigMap(config)).toMatchObject({ clusterId: first, begun: true });
+    const told = () => server.requests.filter((line) => line.startsWith('POST /apis/events.k8s.io'));
+    await vi.waitFor(() => expect(told().length).toBeGreaterThan(0), 5000);
   });
 
   test('says on the resource what the API server refuses, and goes on when it does not', async () => {
