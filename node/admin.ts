@@ -56,7 +56,7 @@ function nodeState(node: NodeHost) {
   const { replicas, leaseUntil, ...view } = node.core.view();
   return {
     ...view,
-    space: node.space.level,
+    disk: node.space,
     waiting: node.waiting,
     links: node.links.counts,
     place: node.config.place,

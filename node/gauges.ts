@@ -52,9 +52,13 @@ export function observeNode(registry: Registry, host: NodeHost): void {
   );
   gauge('space_free_bytes', 'Room on the disk of the store.', () => host.space.freeBytes);
   gauge('space_size_bytes', 'Size of the disk of the store.', () => host.space.sizeBytes);
-  gauge('space_low', '1 while the disk has too little room for writes.', () =>
-    host.space.level === 'ok' ? 0 : 1,
+  gauge('space_low', '1 while the disk is short of room: chains with this node take deletes only.', () =>
+    view().space === 'ok' ? 0 : 1,
   );
+  gauge('space_full', '1 while the disk is full: the node leaves every chain that goes on without it.', () =>
+    view().out ? 1 : 0,
+  );
+  gauge('tight_peers', 'Peers that say that their disks are short of room.', () => view().tightPeers);
   observeReplicas(registry, replicas);
   observeStore(registry, host);
 }

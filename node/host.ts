@@ -19,7 +19,6 @@ import type { Peer, PeerHandler } from '../transport/server.ts';
 import { type Caller, ClientConnection, LinkCaller, Waiting } from './callers.ts';
 import { CoordinatorLinks } from './coordinators.ts';
 import { CopyPace } from './copy-pace.ts';
-import { edgeFault } from './edge.ts';
 import { PeerLinks } from './links.ts';
 import { Lists } from './list.ts';
 import type { NodeMetrics } from './metrics.ts';
@@ -52,8 +51,6 @@ export class NodeHost {
   readonly links: PeerLinks;
   readonly coordinators: CoordinatorLinks;
   readonly reads: ValueReads;
-  /** What the disk has room for; set by who watches it. */
-  space: Space = { level: 'ok', freeBytes: 0, sizeBytes: 0 };
   readonly #options: NodeHostOptions;
   readonly #clock: Clock;
   readonly #metrics: NodeMetrics;
@@ -61,6 +58,7 @@ export class NodeHost {
   readonly #pace: CopyPace;
   readonly #lists: Lists;
   readonly #timers: NodeJS.Timeout[] = [];
+  #space: Space = { level: 'ok', freeBytes: 0, sizeBytes: 0 };
   #tag = 0;
   #turnDue = false;
   #peersDue = true;
@@ -127,6 +125,17 @@ export class NodeHost {
     return this.core.routes();
   }
 
+  /** What the last look at the disk found. */
+  get space(): Space {
+    return this.#space;
+  }
+
+  /** The disk was looked at. What follows from it is the core's to say. */
+  lookedAtDisk(space: Space): void {
+    this.#space = space;
+    this.#handle({ kind: 'space', level: space.level });
+  }
+
   /** Requests that wait for their reply. */
   get waiting(): number {
     return this.#callers.size;
@@ -152,11 +161,6 @@ export class NodeHost {
 
   /** Puts a request to the core. `caller` is answered exactly once, unless the host is stopped first. */
   request(caller: Caller, request: Request, now: ReturnType<Clock['now']> = this.#clock.now()): void {
-    const fault = edgeFault(request, this.#options.cluster.limits, this.space.level, this.core);
-    if (fault !== null) {
-      this.#metrics.answered(request.op, fault, 0);
-      return caller.answer(fault);
-    }
     this.#tag++;
     this.#callers.set(this.#tag, new Waiting(caller, request.op, now.mono));
     this.#handle({ kind: 'request', tag: this.#tag, request }, now);
@@ -228,10 +232,6 @@ export class NodeHost {
     message: PeerMessage,
     now: ReturnType<Clock['now']>,
   ): void {
-    if (message.kind === 'pass') {
-      const fault = edgeFault(message.request, this.#options.cluster.limits, this.space.level, this.core);
-      if (fault !== null) return this.links.send(from, [{ kind: 'passed', id: message.id, reply: fault }]);
-    }
     this.#handle({ kind: 'peer', from, incarnation, message }, now);
   }
 
@@ -375,6 +375,7 @@ const peerKinds: ReadonlySet<string> = new Set<PeerMessage['kind']>([
   'pass',
   'passed',
   'clock',
+  'space',
 ]);
 
 const isPeerMessage = (message: Message): message is PeerMessage => peerKinds.has(message.kind);

@@ -4,6 +4,7 @@ import { joinAddress } from '../process/addresses.ts';
 import { systemClock } from '../process/clock.ts';
 import { StartError } from '../process/endings.ts';
 import { ChainError } from '../protocol/errors.ts';
+import { limits } from '../protocol/limits.ts';
 import { type ClientId, noIncarnation } from '../protocol/words.ts';
 import { type GrpcServer, startGrpcServer } from '../transport/grpc.ts';
 import { countingLog, type Log } from '../transport/log.ts';
@@ -139,6 +140,7 @@ async function assemble(
       coordinators: cluster.coordinators,
       ownClient: randomClient(),
       lockProof: opened.lockProof,
+      limits: { ...limits, keyBytes: cluster.limits.keyBytes, valueBytes: cluster.limits.valueBytes },
     },
     cluster,
     store,
@@ -226,8 +228,8 @@ function followSpace(host: NodeHost, folder: string, log: Log): () => void {
   const stop = new AbortController();
   void watchSpace({ folder }, spaceEveryMs, stop.signal, (space) => {
     if (space.level !== host.space.level)
-      log(space.level === 'ok' ? 'info' : 'error', 'space.changed', { ...space });
-    host.space = space;
+      log(space.level === 'ok' ? 'info' : 'warn', 'space.seen', { ...space });
+    host.lookedAtDisk(space);
   });
   return () => stop.abort();
 }

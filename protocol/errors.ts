@@ -19,6 +19,7 @@ export const errorCodes = {
   NOT_READY: 'definite',
   NO_PROOF: 'definite',
   OVERLOADED: 'definite',
+  DISK_FULL: 'definite',
   STORE_FAILED: 'definite',
   CORRUPT: 'definite',
   CLOCK_SKEW: 'definite',

@@ -163,6 +163,15 @@ export interface Clock {
   readonly wall: WallMs;
 }
 
+/** How much room a disk has: `low` is the soft mark, `full` the hard one (rule 2.12). */
+export type SpaceLevel = 'ok' | 'low' | 'full';
+
+/** How much room the sender's disk has. Said when it changes, on a new link, and again every second while it is not `ok`. */
+export interface SpaceOf {
+  readonly kind: 'space';
+  readonly level: SpaceLevel;
+}
+
 export type ChainMessage =
   | Offer
   | Append
@@ -176,7 +185,7 @@ export type ChainMessage =
   | BarrierAnswer
   | CopyRequest
   | CopyChunk;
-export type PeerMessage = ChainMessage | Pass | Passed | Clock;
+export type PeerMessage = ChainMessage | Pass | Passed | Clock | SpaceOf;
 
 /* Node and coordinator. */
 
@@ -249,6 +258,8 @@ export interface Heartbeat {
   /** '' while the store works. */
   readonly failed: string;
   readonly wall: WallMs;
+  /** `full`: asks to be left out of every chain that goes on without it, until there is room again. */
+  readonly space: SpaceLevel;
 }
 
 /** The last word of a process that stopped acting: its leases are over. */

@@ -99,6 +99,11 @@ function whatIsMissing(world: World, invariants: Invariants): string {
       if (r.appliedDisk !== r.commit) return `${where}: ${host.name} applied ${r.appliedDisk} of ${r.commit}`;
     }
   }
+  for (const { host, name } of world.nodes) {
+    const told = host?.core.view();
+    if (told !== undefined && (told.space !== 'ok' || told.tightPeers > 0))
+      return `${name} takes a disk for ${told.space === 'ok' ? 'low that is not its own' : told.space}`;
+  }
   const waiting = view.nodes.find((n) => !n.admitted);
   return waiting === undefined ? '' : `${waiting.node} is ${waiting.status} and not admitted`;
 }

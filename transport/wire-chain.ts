@@ -13,6 +13,7 @@ import {
   text,
   uint,
   uint32,
+  word,
 } from '../proto/fields.ts';
 import type { Reader } from '../proto/reader.ts';
 import { putBytes, putUint, type Writer } from '../proto/writer.ts';
@@ -29,11 +30,13 @@ import type {
   Offer,
   Ready,
   Run,
+  SpaceOf,
   TailAnswer,
   TailQuery,
 } from '../protocol/messages.ts';
 import { type ChainVersion, origin, type Slot } from '../protocol/words.ts';
 import { closeKind, openKind, position, positionRoom, putPosition, takePosition } from './wire-parts.ts';
+import { spaceLevels } from './wire-words.ts';
 
 /** Slot, version and session with their tags. */
 const headRoom = 27;
@@ -273,6 +276,12 @@ export const copyChunk: Codec<CopyChunk> = message<CopyChunk>(
     dedupe: bytesOrNull(7),
   },
   { kind: 'copyChunk' },
+);
+
+export const spaceOf: Codec<SpaceOf> = message<SpaceOf>(
+  'SpaceOf',
+  { level: word(1, spaceLevels) },
+  { kind: 'space' },
 );
 
 export const clock: Codec<Clock> = message<Clock>('Clock', { wall: fixed64(1) }, { kind: 'clock' });

@@ -29,7 +29,7 @@ import type {
 } from '../protocol/messages.ts';
 import type { Routes, SlotTime } from '../protocol/requests.ts';
 import { assignment, position } from './wire-parts.ts';
-import { refusedCodes, replicaStates, roles } from './wire-words.ts';
+import { refusedCodes, replicaStates, roles, spaceLevels } from './wire-words.ts';
 
 export const hello: Codec<Hello> = message<Hello>(
   'Hello',
@@ -90,6 +90,7 @@ export const heartbeat: Codec<Heartbeat> = message<Heartbeat>(
     leaving: bool(8),
     failed: text(9),
     wall: fixed64(10),
+    space: word(11, spaceLevels),
   },
   { kind: 'heartbeat' },
 );

@@ -1,7 +1,7 @@
 /** The numbers that closed lists of words have on the wire. They are never reused; append only. */
 import { words } from '../proto/fields.ts';
 import type { ErrorCode, Outcome } from '../protocol/errors.ts';
-import type { Hello, Refused, ReplicaReport } from '../protocol/messages.ts';
+import type { Hello, Refused, ReplicaReport, SpaceLevel } from '../protocol/messages.ts';
 import type { ConditionField, ConditionOperator, ReadLevel, WriteRequest } from '../protocol/requests.ts';
 
 export const readLevels = words<ReadLevel>({ strong: 0, bounded: 1, session: 2, eventual: 3 });
@@ -15,6 +15,9 @@ export const conditionOperators = words<ConditionOperator>({ eq: 1, ne: 2, lt: 3
 export const outcomes = words<Outcome>({ definite: 1, indefinite: 2 });
 
 export const roles = words<Hello['role']>({ node: 1, coordinator: 2, client: 3 });
+
+/** `ok` is the default: nothing is sent for it. */
+export const spaceLevels = words<SpaceLevel>({ ok: 0, low: 1, full: 2 });
 
 export const replicaStates = words<ReplicaReport['state']>({
   member: 1,
@@ -61,4 +64,5 @@ export const errorNumbers = words<ErrorCode>({
   SESSION_EXPIRED: 24,
   AMBIGUOUS: 25,
   DEADLINE_EXCEEDED: 26,
+  DISK_FULL: 27,
 });

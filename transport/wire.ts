@@ -17,6 +17,7 @@ import {
   readAppend,
   readCommit,
   ready,
+  spaceOf,
   tailAnswer,
   tailQuery,
   writeAppend,
@@ -96,6 +97,7 @@ const kindNumbers = {
   routes: 27,
   list: 28,
   listed: 29,
+  space: 30,
 } as const satisfies Record<Message['kind'], number>;
 
 type ByHand = 'ask' | 'answer' | 'pass' | 'passed' | 'append' | 'commit';
@@ -125,6 +127,7 @@ const tables: { readonly [K in ByTable]: Codec<Extract<Message, { kind: K }>> } 
   routes: routesMessage,
   list,
   listed,
+  space: spaceOf,
 };
 
 const tableOfNumber = new Map<number, Codec<Message>>(

@@ -82,6 +82,7 @@ function node(i: number): PlannerNode {
     host: `host-${Math.floor(i / nodesOfHost)}`,
     weight: 1,
     joinable: true,
+    tight: false,
     eligible: true,
     unreachable: new Set(),
   };

@@ -2,7 +2,8 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { lookAtSpace, type SpaceLevel, spaceLevel, watchSpace } from './space.ts';
+import type { SpaceLevel } from '../../protocol/messages.ts';
+import { lookAtSpace, spaceLevel, watchSpace } from './space.ts';
 
 const never = { fraction: 0, bytes: 0 };
 const always = { fraction: 2, bytes: Number.MAX_SAFE_INTEGER };
@@ -24,6 +25,19 @@ test('a small volume goes by its part, a large one by the amount', () => {
     [0.9 * gib, 1000 * gib, 'full'],
   ];
   for (const [free, size, level] of levels) expect(spaceLevel(free, size)).toBe(level);
+});
+
+test('a mark counts as left behind only with room to spare', () => {
+  const mark = { fraction: 0.1, bytes: 1e9 };
+  const at = (free: number, before: SpaceLevel): SpaceLevel =>
+    spaceLevel(free, 1000, mark, { ...mark, fraction: 0.05 }, before);
+  expect([at(99, 'ok'), at(110, 'low'), at(121, 'low')]).toEqual(['low', 'low', 'ok']);
+  expect([at(49, 'low'), at(55, 'full'), at(61, 'full'), at(121, 'full')]).toEqual([
+    'full',
+    'full',
+    'low',
+    'ok',
+  ]);
 });
 
 test('a look says what the file system says', async () => {

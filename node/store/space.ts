@@ -2,9 +2,7 @@
 import { open, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-
-/** `low`: heads take no new client writes. `full`: the node leaves its chains. */
-export type SpaceLevel = 'ok' | 'low' | 'full';
+import type { SpaceLevel } from '../../protocol/messages.ts';
 
 /** Free space below the smaller of both is too little: a part of a small volume, an amount of a large one. */
 export interface SpaceMark {
@@ -33,6 +31,8 @@ export interface Space {
 
 const gibibyte = 1024 ** 3;
 const mebibyte = 1024 ** 2;
+/** How far above a mark the free space must rise before the mark counts as left behind. */
+const backFactor = 1.2;
 const defaultLow: SpaceMark = { fraction: 0.15, bytes: 4 * gibibyte };
 const defaultFull: SpaceMark = { fraction: 0.05, bytes: gibibyte };
 
@@ -41,17 +41,24 @@ export function spaceLevel(
   size: number,
   low: SpaceMark = defaultLow,
   full: SpaceMark = defaultFull,
+  before: SpaceLevel = 'ok',
 ): SpaceLevel {
-  const below = (mark: SpaceMark): boolean => free < Math.min(mark.fraction * size, mark.bytes);
-  return below(full) ? 'full' : below(low) ? 'low' : 'ok';
+  // A mark that was passed is left behind only with some room to spare: a disk at the mark must not go to and fro.
+  const below = (mark: SpaceMark, passed: boolean): boolean =>
+    free < Math.min(mark.fraction * size, mark.bytes) * (passed ? backFactor : 1);
+  if (below(full, before === 'full')) return 'full';
+  return below(low, before !== 'ok') ? 'low' : 'ok';
 }
 
 /** Looks once, and sees to the ballast. Rejects when the file system does not answer. */
-export async function lookAtSpace({ folder, low, full, ballastBytes = 0 }: SpaceOptions): Promise<Space> {
+export async function lookAtSpace(
+  { folder, low, full, ballastBytes = 0 }: SpaceOptions,
+  before: SpaceLevel = 'ok',
+): Promise<Space> {
   const found = await statfs(folder);
   const freeBytes = found.bavail * found.bsize;
   const sizeBytes = found.blocks * found.bsize;
-  const level = spaceLevel(freeBytes, sizeBytes, low, full);
+  const level = spaceLevel(freeBytes, sizeBytes, low, full, before);
   if (ballastBytes > 0) await seeToBallast(join(folder, 'ballast'), level, freeBytes, ballastBytes);
   return { level, freeBytes, sizeBytes };
 }
@@ -66,10 +73,12 @@ export async function watchSpace(
   signal: AbortSignal,
   tell: (space: Space) => void,
 ): Promise<void> {
+  let before: SpaceLevel = 'ok';
   while (!signal.aborted) {
-    const space = await lookAtSpace(options).catch(
+    const space: Space = await lookAtSpace(options, before).catch(
       (): Space => ({ level: 'full', freeBytes: 0, sizeBytes: 0 }),
     );
+    before = space.level;
     if (!signal.aborted) tell(space);
     // Rejects when the signal aborts, which ends the loop.
     await sleep(everyMs, undefined, { signal, ref: false }).catch(() => {});

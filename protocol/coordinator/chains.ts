@@ -167,18 +167,20 @@ function tendJoiner(s: CoordinatorState, c: SavedChain): boolean {
   const status = n === undefined ? 'dead' : statusOf(s, n);
   const h = s.heard.get(j.node);
   const leaving = h?.leaving === true || n?.drain === true || s.desired.drain.includes(j.node);
+  const full = h?.space === 'full';
   if (
     n === undefined ||
     n.store !== j.store ||
     status === 'dead' ||
     status === 'failed' ||
     status === 'left' ||
-    leaving
+    leaving ||
+    full
   ) {
     changeChain(s, {
       ...c,
       joiner: null,
-      reason: `${j.node} does not join any more: ${leaving ? 'it leaves' : status}`,
+      reason: `${j.node} does not join any more: ${leaving ? 'it leaves' : full ? 'its disk is full' : status}`,
     });
     return true;
   }
@@ -203,13 +205,19 @@ function admitJoiner(s: CoordinatorState, c: SavedChain): boolean {
   return issue(s, c, [...c.members, member], [], `${j.node} has everything: it becomes the tail`, null);
 }
 
-/** A node that was told to stop leaves each chain that has another whole member, one version at a time. */
+/**
+ * A node that was told to stop, or whose disk is full, leaves each chain that has another whole member, one version at
+ * a time. Where nobody else is left it stays (4.8), and takes no writes while its disk is full (2.12).
+ */
 function letLeave(s: CoordinatorState, c: SavedChain): boolean {
   if (!stable(s, c)) return false;
-  const leaving = c.members.filter((m) => s.heard.get(m.node)?.leaving === true);
+  const asks = (m: SavedMember): boolean => s.heard.get(m.node)?.leaving === true;
+  const isFull = (m: SavedMember): boolean => s.heard.get(m.node)?.space === 'full';
+  const leaving = c.members.filter((m) => asks(m) || isFull(m));
   const rest = c.members.filter((m) => !leaving.includes(m));
   if (leaving.length === 0 || !rest.some((m) => m.whole)) return false;
-  return issue(s, c, rest, leaving, `${leaving.map((m) => m.node).join(', ')} asked to leave`);
+  const why = leaving.map((m) => (asks(m) ? `${m.node} asked to leave` : `the disk of ${m.node} is full`));
+  return issue(s, c, rest, leaving, why.join('; '));
 }
 
 /**

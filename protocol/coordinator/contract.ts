@@ -3,7 +3,7 @@
  * `drain` the effects. The core elects itself over a state store (two objects with compare-and-swap), fences by
  * epoch, and decides; the driver only carries messages and store calls.
  */
-import type { FromCoordinator, ToCoordinator } from '../messages.ts';
+import type { FromCoordinator, SpaceLevel, ToCoordinator } from '../messages.ts';
 import type { Routes } from '../requests.ts';
 import type { Timings } from '../timings.ts';
 import type { ChainVersion, Epoch, Incarnation, MonoMs, NodeName, Slot, StoreId, WallMs } from '../words.ts';
@@ -148,6 +148,8 @@ export interface CoordinatorView {
     readonly silentMs: number;
     /** '' while its store works. */
     readonly failed: string;
+    /** How much room its disk has; a node with a full one is in no chain that goes on without it. */
+    readonly space: SpaceLevel;
   }[];
 }
 

@@ -231,7 +231,7 @@ function decide(s: CoordinatorState): void {
 
 function followPlan(s: CoordinatorState): void {
   const work = s.work as ClusterState;
-  const nodes: PlannerNode[] = work.nodes.map((n) => {
+  const nodes = work.nodes.map((n): PlannerNode => {
     const status = statusOf(s, n);
     const h = s.heard.get(n.node);
     const deadSince = livedOf(s, n.node).deadSince;
@@ -242,11 +242,13 @@ function followPlan(s: CoordinatorState): void {
       zone: n.place.zone,
       host: n.place.host,
       weight: n.place.weight,
-      joinable: status === 'healthy' && h?.incarnation === n.incarnation && !h.leaving,
+      joinable: status === 'healthy' && h?.incarnation === n.incarnation && !h.leaving && h.space !== 'full',
+      tight: h?.space === 'low',
       eligible: !leaving && !lost,
       unreachable: new Set(h?.unreachable.keys() ?? []),
     };
   });
+  const placed = withoutFull(s, nodes);
   const chains = work.chains.map((c) => ({
     slot: c.slot,
     members: c.members.map((m) => m.node),
@@ -255,17 +257,31 @@ function followPlan(s: CoordinatorState): void {
   }));
   const wish = { replicationFactor: s.desired.replicationFactor, concurrentMoves: s.desired.concurrentMoves };
   // Placement is dear with many nodes, and changes only with them.
-  const eligible = nodes.filter((n) => n.eligible).map((n) => [n.node, n.zone, n.host, n.weight]);
+  const eligible = placed.filter((n) => n.eligible).map((n) => [n.node, n.zone, n.host, n.weight]);
   const key = JSON.stringify([eligible, wish.replicationFactor, chains.length]);
   if (key !== s.targetsKey) {
     s.targetsKey = key;
     s.targets = targetsOf(
-      nodes,
+      placed,
       chains.map((c) => c.slot),
       wish,
     );
   }
-  for (const change of plan(nodes, chains, wish, s.targets)) applyChange(s, change);
+  for (const change of plan(placed, chains, wish, s.targets)) applyChange(s, change);
+}
+
+/**
+ * A node whose disk stays full is to hold nothing, as soon as there are enough others to hold its part. Without them its
+ * chains stay short, and it comes back by delta when there is room (rule 2.12).
+ */
+function withoutFull(s: CoordinatorState, nodes: readonly PlannerNode[]): readonly PlannerNode[] {
+  const stays = (node: NodeName): boolean => {
+    const since = s.heard.get(node)?.fullSince ?? null;
+    return since !== null && s.now.mono - since > repairDelayMs;
+  };
+  const others = nodes.filter((n) => n.eligible && !stays(n.node));
+  if (others.length < s.desired.replicationFactor) return nodes;
+  return nodes.map((n) => (stays(n.node) ? { ...n, eligible: false } : n));
 }
 
 /** The allowed lease goes down only one old lease after the lower value was in force (R14). */
@@ -397,6 +413,8 @@ function freshHeard(
     unreachable: new Map(),
     leaving: false,
     failed: '',
+    space: 'ok',
+    fullSince: null,
     gone: false,
     admitted: false,
     heldEpoch: 0 as Epoch,

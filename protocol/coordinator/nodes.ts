@@ -80,6 +80,8 @@ export function onRegister(s: CoordinatorState, link: string, m: Register): void
     unreachable: new Map(),
     leaving: false,
     failed: '',
+    space: 'ok',
+    fullSince: null,
     gone: false,
     admitted: false,
     heldEpoch: 0 as Heard['heldEpoch'],
@@ -201,6 +203,8 @@ export function onHeartbeat(s: CoordinatorState, link: string, m: Heartbeat): vo
   h.unreachable = new Map(m.unreachable.map((u) => [u.node, u.forMs]));
   h.leaving = m.leaving;
   if (m.failed !== '') h.failed = m.failed;
+  h.space = m.space;
+  h.fullSince = m.space === 'full' ? (h.fullSince ?? s.now.mono) : null;
   grant(s, known.node, h, m);
 }
 
@@ -219,6 +223,8 @@ function heardOf(s: CoordinatorState, node: NodeName, of: Incarnation, link: str
     unreachable: new Map(),
     leaving: false,
     failed: '',
+    space: 'ok',
+    fullSince: null,
     gone: false,
     admitted: false,
     heldEpoch: 0 as Heard['heldEpoch'],

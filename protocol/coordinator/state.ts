@@ -1,5 +1,5 @@
 /** What a coordinator saves, and what it knows beside that. */
-import type { Place, Register, ReplicaReport } from '../messages.ts';
+import type { Place, Register, ReplicaReport, SpaceLevel } from '../messages.ts';
 import type { Targets } from '../planner/planner.ts';
 import type {
   Assignment,
@@ -85,6 +85,9 @@ export interface Heard {
   unreachable: Map<NodeName, number>;
   leaving: boolean;
   failed: string;
+  /** How much room its disk has, and since when it is full. */
+  space: SpaceLevel;
+  fullSince: MonoMs | null;
   /** Its process said that it stopped. */
   gone: boolean;
   admitted: boolean;

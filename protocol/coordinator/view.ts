@@ -60,6 +60,7 @@ export function viewOf(s: CoordinatorState): CoordinatorView {
       draining: n.drain || s.desired.drain.includes(n.node) || s.heard.get(n.node)?.leaving === true,
       silentMs: silenceOf(s, n.node),
       failed: s.heard.get(n.node)?.failed ?? '',
+      space: s.heard.get(n.node)?.space ?? 'ok',
     })),
   };
 }

@@ -1,11 +1,12 @@
 /** What replicas need of their node, over the node's state. One object; `slot` says which replica is at work. */
 import { type Limits, limits } from '../limits.ts';
 import type { ChainMessage, PeerMessage } from '../messages.ts';
-import type { Context, Fetch, Replica } from '../replica/state.ts';
+import type { Context, Fetch, Replica, TightDisk } from '../replica/state.ts';
 import type { Reply } from '../requests.ts';
 import type { Timings } from '../timings.ts';
 import type { Incarnation, Key, NodeName, Seq, Slot } from '../words.ts';
 import type { Notice } from './contract.ts';
+import { tightestOf } from './space.ts';
 import { type NodeState, noteReport } from './state.ts';
 
 export class NodeContext implements Context {
@@ -58,6 +59,10 @@ export class NodeContext implements Context {
       heard++;
     }
     return heard === 0;
+  }
+
+  tightest(r: Replica): TightDisk | null {
+    return tightestOf(this.#s, r);
   }
 
   linkUp(peer: NodeName): boolean {

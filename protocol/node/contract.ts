@@ -12,7 +12,7 @@
  */
 import type { Entry } from '../entry.ts';
 import type { Limits } from '../limits.ts';
-import type { FromCoordinator, PeerMessage, Place, ToCoordinator } from '../messages.ts';
+import type { FromCoordinator, PeerMessage, Place, SpaceLevel, ToCoordinator } from '../messages.ts';
 import type { Batch, Scanned } from '../persist.ts';
 import type { Reply, Request, Routes } from '../requests.ts';
 import type { Timings } from '../timings.ts';
@@ -75,6 +75,8 @@ export type NodeEvent =
   /** A link (either direction) was established or lost; messages sent before `up` may be lost. */
   | { readonly kind: 'link'; readonly peer: NodeName; readonly up: boolean }
   | { readonly kind: 'coordinatorLink'; readonly to: string; readonly up: boolean }
+  /** How much room the disk has: told at each look, the first one soon after the start. */
+  | { readonly kind: 'space'; readonly level: SpaceLevel }
   /** SIGTERM or drain: leave every chain, then say so (`Effects.left`). */
   | { readonly kind: 'leave' };
 
@@ -124,6 +126,11 @@ export interface NodeView {
   readonly left: boolean;
   /** '' while the store works. */
   readonly failed: string;
+  /** How much room its disk has, and whether it therefore asks to be in no chain. */
+  readonly space: SpaceLevel;
+  readonly out: boolean;
+  /** Peers that say that their disks are short of room. */
+  readonly tightPeers: number;
   /** Until when the read lease runs, by the clock of the events; in the past when there is none. */
   readonly leaseUntil: MonoMs;
   /** Keys and values of requests that wait. */

@@ -15,6 +15,7 @@ import { emptyReplicaOf, reportOf } from '../replica/replica.ts';
 import { leaseHeldMs } from '../timings.ts';
 import { type Assignment, type Epoch, type Incarnation, type NodeName, noIncarnation } from '../words.ts';
 import type { NodeContext } from './context.ts';
+import { reportedSpace } from './space.ts';
 import { type Control, type LinkState, type NodeState, noteReport } from './state.ts';
 
 /** Reports in one heartbeat; the rest follows when they are acknowledged. */
@@ -118,6 +119,7 @@ export function heartbeat(s: NodeState): void {
       leaving: c.leaving,
       failed: c.failed,
       wall: s.now.wall,
+      space: reportedSpace(s),
     },
   });
 }

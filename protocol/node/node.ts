@@ -29,6 +29,7 @@ import type { Effects, NodeConfig, NodeCoreContract, NodeEvent, NodeView, Now, P
 import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } from './control.ts';
 import { openForInspection } from './inspect.ts';
 import { failPassed, onPass, onPassed, onRequest, routeOf } from './requests.ts';
+import { onPeerSpace, onSpace, repeatSpace, tellSpace } from './space.ts';
 import { emptyEffects, type NodeState } from './state.ts';
 import { hasLeft, isAdmitted, viewOf } from './view.ts';
 
@@ -134,6 +135,8 @@ export class NodeCore implements NodeCoreContract {
         return this.#onLink(event.peer, event.up);
       case 'coordinatorLink':
         return onCoordinatorLink(this.#state, event.to, event.up);
+      case 'space':
+        return onSpace(this.#state, this.#ctx, event.level);
       case 'leave':
         this.#state.control.leaving = true;
         this.#state.control.urgent = true;
@@ -239,6 +242,7 @@ export class NodeCore implements NodeCoreContract {
     s.clockSentAt = s.now.mono;
     for (const [peer, link] of s.links)
       if (link.up) this.#ctx.sendPeer(peer, { kind: 'clock', wall: s.now.wall });
+    repeatSpace(s, this.#ctx);
   }
 
   #onPeer(from: NodeName, incarnation: Incarnation, m: PeerMessage): void {
@@ -249,6 +253,7 @@ export class NodeCore implements NodeCoreContract {
       s.clocks.set(from, { offset: m.wall - s.now.wall, at: s.now.mono });
       return;
     }
+    if (m.kind === 'space') return onPeerSpace(s, from, m.level);
     const r = s.replicas.get(m.slot);
     if (r === undefined) return;
     this.#ctx.slot = m.slot;
@@ -312,6 +317,7 @@ export class NodeCore implements NodeCoreContract {
       for (const r of s.replicas.values()) if (r.down?.peer.node === peer) r.down = null;
       return;
     }
+    if (s.space.level !== 'ok') tellSpace(s, this.#ctx, peer);
     for (const r of s.replicas.values()) {
       if (r.installing !== null) continue;
       this.#ctx.slot = r.slot;
@@ -367,6 +373,7 @@ function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
       failed: '',
       identityNews: false,
     },
+    space: { level: 'ok', better: null, out: false, peers: new Map() },
     lease: { until: Number.NEGATIVE_INFINITY, installs: 0, denied: new Set() },
     installs: 0,
     links: new Map(),

@@ -1,4 +1,5 @@
 /** The state of a storage node's core beside its replicas. Plain data. */
+import type { SpaceLevel } from '../messages.ts';
 import type { Batch } from '../persist.ts';
 import type { Fetch, Replica } from '../replica/state.ts';
 import type {
@@ -74,6 +75,18 @@ export interface PassedOn {
   readonly write: boolean;
 }
 
+/** Room on disk (rule 2.12; space.ts). */
+export interface SpaceState {
+  /** The level that counts. */
+  level: SpaceLevel;
+  /** A better level that was seen, and since when. */
+  better: { readonly level: SpaceLevel; readonly since: MonoMs } | null;
+  /** Asks to be in no chain: from the moment that the disk is full until it is `ok`, not only less than full. */
+  out: boolean;
+  /** Peers that are short of room, and when they said so. */
+  readonly peers: Map<NodeName, { readonly level: SpaceLevel; readonly at: MonoMs }>;
+}
+
 export interface LinkState {
   up: boolean;
   since: MonoMs;
@@ -89,6 +102,7 @@ export interface NodeState {
   readonly unsaved: Set<Replica>;
   readonly control: Control;
   readonly lease: Lease;
+  readonly space: SpaceState;
   installs: number;
   readonly links: Map<NodeName, LinkState>;
   readonly coordinatorLinks: Set<string>;

@@ -8,6 +8,7 @@ const candidate = (node: NodeName, zone = '', weight = 1): Candidate => ({ node,
 const node = (name: NodeName, more: Partial<PlannerNode> = {}): PlannerNode => ({
   ...candidate(name),
   joinable: true,
+  tight: false,
   eligible: true,
   unreachable: new Set(),
   ...more,

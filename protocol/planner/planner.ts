@@ -8,6 +8,8 @@ import { type Candidate, Placement } from './placement.ts';
 export interface PlannerNode extends Candidate {
   /** May take new replicas: healthy, not flapping, not leaving. */
   readonly joinable: boolean;
+  /** Its disk has little room: it takes a replica where one is missing, and none for balance. */
+  readonly tight: boolean;
   /** Should hold replicas at all: not draining, not dead for longer than the repair delay. */
   readonly eligible: boolean;
   /** Peers that it can't reach. */
@@ -74,7 +76,7 @@ export function plan(
       });
       continue;
     }
-    const joiner = pickJoiner(c, target, byName);
+    const joiner = pickJoiner(c, target, byName, c.members.length < wish.replicationFactor);
     if (joiner === null || room <= 0) continue;
     room--;
     changes.push({ kind: 'join', slot: c.slot, node: joiner, reason: joinReason(c, joiner, wish) });
@@ -107,12 +109,13 @@ function pickJoiner(
   c: PlannerChain,
   target: readonly NodeName[],
   byName: ReadonlyMap<NodeName, PlannerNode>,
+  short: boolean,
 ): NodeName | null {
   const tail = c.members[c.members.length - 1];
   if (tail === undefined) return null;
   for (const node of target) {
     const n = byName.get(node);
-    if (n === undefined || c.members.includes(node) || !n.joinable) continue;
+    if (n === undefined || c.members.includes(node) || !n.joinable || (n.tight && !short)) continue;
     if (n.unreachable.has(tail) || byName.get(tail)?.unreachable.has(node) === true) continue;
     return node;
   }

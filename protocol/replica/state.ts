@@ -1,7 +1,7 @@
 /** The state of one replica: plain data, so that it can be copied, compared and shown. */
 import type { Entry } from '../entry.ts';
 import type { Limits } from '../limits.ts';
-import type { ChainMessage, ReplicaReport } from '../messages.ts';
+import type { ChainMessage, ReplicaReport, SpaceLevel } from '../messages.ts';
 import type { Notice } from '../node/contract.ts';
 import type { ReadRequest, Reply, WriteRequest } from '../requests.ts';
 import type { Timings } from '../timings.ts';
@@ -237,6 +237,12 @@ export type Fetch =
       readonly pin: Pin;
     };
 
+/** A member whose disk is short of room. */
+export interface TightDisk {
+  readonly node: NodeName;
+  readonly level: SpaceLevel;
+}
+
 /** What a replica needs of its node: the present moment, the lease, and places to put effects. */
 export interface Context {
   readonly mono: MonoMs;
@@ -251,6 +257,8 @@ export interface Context {
   readonly clockTrusted: boolean;
   /** The store failed: nothing is acknowledged any more. */
   readonly failed: boolean;
+  /** The member of the replica's chain whose disk has the least room; null when all have enough. */
+  tightest(r: Replica): TightDisk | null;
   linkUp(peer: NodeName): boolean;
   send(to: NodeName, message: ChainMessage): void;
   reply(tag: number, reply: Reply): void;

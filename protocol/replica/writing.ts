@@ -4,7 +4,7 @@
  */
 import { type Entry, type EntryKind, makeEntry, type Refusal, readEntry, storesValue } from '../entry.ts';
 import { failure } from '../replies.ts';
-import type { Condition, WriteRequest } from '../requests.ts';
+import type { Condition, Failure, WriteRequest } from '../requests.ts';
 import { type MonoMs, origin, type Position, type Seq } from '../words.ts';
 import { take } from './chain.ts';
 import { look } from './dedupe.ts';
@@ -12,7 +12,7 @@ import type { Item, RefusedBy } from './log.ts';
 import { pinNews, unpin } from './pins.ts';
 import { proveRefusal } from './reading.ts';
 import { refusalMessages, resultReply } from './results.ts';
-import { type Context, type Fetch, isHead, type Replica } from './state.ts';
+import { type Context, type Fetch, isHead, type Replica, type TightDisk } from './state.ts';
 import { noteRequest } from './waiters.ts';
 
 /** A write that reached this replica as head. Exactly one reply follows, now or when the chain has it on disk. */
@@ -109,6 +109,9 @@ function admit(r: Replica, ctx: Context, tag: number, q: WriteRequest): boolean 
         `the clock of ${ctx.name} is far off its neighbours'; set it right, until then it takes no writes`,
       ),
     );
+  const short = ctx.tightest(r);
+  if (short !== null && (q.op !== 'delete' || short.level === 'full'))
+    return refuse(noRoom(r, short, q.retry));
   const { pendingEntries, pendingBytes } = ctx.limits;
   if (r.log.end.seq - r.commit >= pendingEntries || r.pendingBytes >= pendingBytes)
     return refuse(
@@ -120,6 +123,15 @@ function admit(r: Replica, ctx: Context, tag: number, q: WriteRequest): boolean 
       failure('OVERLOADED', `too many writes of all slots wait at ${ctx.name}; slow down and try again`),
     );
   return true;
+}
+
+/** Growth is refused for the whole chain before any of its disks is full; deletes make room (rule 2.12). */
+function noRoom(r: Replica, { node, level }: TightDisk, retry: boolean): Failure {
+  const why =
+    level === 'full'
+      ? `the disk of ${node} is full: the chain of slot ${r.slot} takes no writes until there is room; give ${node} a larger volume`
+      : `the disk of ${node} has little room left: the chain of slot ${r.slot} takes deletes only; delete data or give ${node} a larger volume`;
+  return failure('DISK_FULL', why, { outcome: retry ? 'indefinite' : 'definite' });
 }
 
 /** `newest` is the newest value of the key, pending or stored; `item` is it while it is in memory. */

@@ -16,6 +16,7 @@ export class SmallContext implements Context {
   readonly timings = defaultTimings;
   readonly limits = limits;
   readonly clockTrusted = true;
+  readonly tightest = (): null => null;
   readonly failed = false;
   readonly replies: { readonly tag: number; readonly reply: Reply }[] = [];
   readonly #w: World;

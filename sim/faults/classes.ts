@@ -41,6 +41,8 @@ export const faultClasses = [
   'diskerror',
   /** Reads fail. */
   'readerror',
+  /** A disk is short of room: low, full, or first the one and then the other. */
+  'full',
   /** Stored values are damaged, one or a block of them. */
   'rot',
   'walljump',

@@ -55,6 +55,22 @@ export const diskslow: Inject = (f) => {
   return () => disk.slow(1);
 };
 
+/** Somebody fills the disk, and makes room again. */
+export const full: Inject = (f) => {
+  const seat = pickRunning(f);
+  if (seat === null || seat.disk.space !== 'ok') return null;
+  const { disk } = seat;
+  disk.space = f.random.pick(['low', 'full']);
+  f.took();
+  if (disk.space === 'low' && f.random.chance(0.5))
+    f.world.schedule.after(f.random.between(0, f.lasts), () => {
+      if (disk.space === 'low') disk.space = 'full';
+    });
+  return () => {
+    disk.space = 'ok';
+  };
+};
+
 /** One value, or all of a block: what a misdirected write leaves is found damaged by its checksum. */
 export const rot: Inject = (f) => {
   const seat = pickRunning(f);

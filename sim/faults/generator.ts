@@ -9,7 +9,7 @@ import type { NodeSeat, World } from '../world/world.ts';
 import type { FaultClass } from './classes.ts';
 import type { Inject } from './context.ts';
 import { coordcrash, coordfreeze, coordsuspend, drain, outage, resign, retune, unknown } from './control.ts';
-import { diskerror, diskslow, diskstall, readerror, rot } from './disks.ts';
+import { diskerror, diskslow, diskstall, full, readerror, rot } from './disks.ts';
 import { drawRelated, pairOf, situationsOf } from './pairs.ts';
 import { cut, halfopen, narrow, oneway, reset, slowpath, uncoordinated } from './paths.ts';
 import {
@@ -50,6 +50,7 @@ const injections: Record<FaultClass, Inject> = {
   diskslow,
   diskerror,
   readerror,
+  full,
   rot,
   walljump,
   trim,

@@ -47,6 +47,7 @@ const atNodes: readonly FaultClass[] = [
   'diskslow',
   'diskerror',
   'readerror',
+  'full',
   'rot',
   'trim',
   'leave',

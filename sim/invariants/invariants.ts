@@ -47,6 +47,8 @@ export interface Invariants {
   fail(rule: string, slot: number, message: string): void;
 }
 
+import { createRoomCheck } from './room.ts';
+
 /** What a replica looked like at the last look. */
 interface Seen {
   version: number;
@@ -74,6 +76,7 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
   let learned: SavedChains | null = null;
   /** Slots of which a disk may lack what it once had. */
   const unsafe = new Map<Disk, Set<Slot>>();
+  const roomCheck = createRoomCheck();
   const appliedMarks = new Map<Disk, Map<Slot, number>>();
 
   const fail = (rule: string, slot: number, message: string): void =>
@@ -117,6 +120,8 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
   }
 
   function look(host: NodeHost, node: SeenNode, r: Replica): void {
+    const crowded = roomCheck(host, r);
+    if (crowded !== '') fail('I9', r.slot, crowded);
     const before = node.replicas[r.slot];
     const version = r.assignment?.version ?? 0;
     const member = r.role === 'member';

@@ -5,9 +5,11 @@ import { clientBugs } from './bugs/clients.ts';
 import { coordinatorBugs } from './bugs/coordinators.ts';
 import { joinBugs } from './bugs/joins.ts';
 import { readBugs } from './bugs/reads.ts';
+import { spaceBugs } from './bugs/space.ts';
 import { writeBugs } from './bugs/writes.ts';
 
 export const plantedBugs: readonly PlantedBug[] = [
+  ...spaceBugs,
   ...writeBugs,
   ...clientBugs,
   ...readBugs,

@@ -7,7 +7,13 @@ import type { CoordinatorEffects, Desired, StoreOutcome } from '../../protocol/c
 import { CoordinatorCore } from '../../protocol/coordinator/coordinator.ts';
 import { inspect } from '../../protocol/coordinator/inspect.ts';
 import type { ClusterState, SavedChain, SavedMember } from '../../protocol/coordinator/state.ts';
-import type { FromCoordinator, Heartbeat, Register, ReplicaReport } from '../../protocol/messages.ts';
+import type {
+  FromCoordinator,
+  Heartbeat,
+  Register,
+  ReplicaReport,
+  SpaceLevel,
+} from '../../protocol/messages.ts';
 import { defaultTimings } from '../../protocol/timings.ts';
 import {
   type Assignment,
@@ -41,6 +47,7 @@ export interface Says {
   readonly insync?: Incarnation;
   readonly unreachable?: readonly string[];
   readonly leaving?: boolean;
+  readonly space?: SpaceLevel;
   /** Its number, when it is not the next one: an older one comes late. */
   readonly number?: number;
   /** The incarnation that speaks, when it is not the one of `who`. */
@@ -185,6 +192,7 @@ export class Desk {
       unreachable: (says.unreachable ?? []).map((n) => ({ node: nodeName(n), forMs: 5000 })),
       leaving: says.leaving ?? false,
       failed: '',
+      space: says.space ?? 'ok',
       wall: 0,
     };
     this.#handle(name, { kind: 'node', link: node, message });

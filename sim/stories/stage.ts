@@ -3,7 +3,7 @@
  * them go. One slot, no coordinator: the script hands out chain versions and leases itself, in any order it likes.
  */
 
-import type { AssignmentSet, PeerMessage } from '../../protocol/messages.ts';
+import type { AssignmentSet, Heartbeat, PeerMessage, SpaceLevel } from '../../protocol/messages.ts';
 import type { Effects } from '../../protocol/node/contract.ts';
 import { inspect } from '../../protocol/node/inspect.ts';
 import { NodeCore } from '../../protocol/node/node.ts';
@@ -39,8 +39,9 @@ interface Actor {
   batch: Batch | null;
   up: boolean;
   wallOffset: number;
-  /** Number of its newest heartbeat. */
+  /** Number of its newest heartbeat, and what it said. */
   beat: number;
+  said: Heartbeat | null;
 }
 
 interface Sent {
@@ -115,7 +116,16 @@ export class Stage {
       whole,
       this.#now(null),
     );
-    const a: Actor = { name: nodeName(name), core, disk, batch: null, up: true, wallOffset: 0, beat: 0 };
+    const a: Actor = {
+      name: nodeName(name),
+      core,
+      disk,
+      batch: null,
+      up: true,
+      wallOffset: 0,
+      beat: 0,
+      said: null,
+    };
     this.#actors.set(name, a);
     this.#heldDisks.delete(name);
     this.#handle(a, { kind: 'coordinatorLink', to: coordinator, up: true });
@@ -302,6 +312,22 @@ export class Stage {
     }
   }
 
+  /** The driver of `name` looks at its disk. */
+  space(name: string, level: SpaceLevel): void {
+    this.#handle(this.actor(name), { kind: 'space', level });
+    this.run();
+  }
+
+  /** How many peers `name` knows of whose disks are short of room. */
+  tightPeers = (name: string): number => this.actor(name).core.view().tightPeers;
+
+  /** The newest heartbeat of `name`. */
+  told(name: string): Heartbeat {
+    const { said } = this.actor(name);
+    if (said === null) throw new Error(`${name} sent no heartbeat`);
+    return said;
+  }
+
   /** The wall clock of `name` jumps. */
   shiftClock(name: string, ms: number): void {
     this.actor(name).wallOffset += ms;
@@ -440,7 +466,11 @@ export class Stage {
       this.#wires.set(wire, queue);
       for (const message of messages) queue.push({ incarnation: a.core.incarnation, message });
     }
-    for (const { message } of e.control) if (message.kind === 'heartbeat') a.beat = message.beat;
+    for (const { message } of e.control) {
+      if (message.kind !== 'heartbeat') continue;
+      a.beat = message.beat;
+      a.said = message;
+    }
   }
 
   /** Store reads are answered at once, if they are answered. True when there were any. */

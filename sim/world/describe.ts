@@ -28,7 +28,7 @@ export function describeMessage(m: Message): string {
     case 'set':
       return `set ${m.epoch}/${m.revision} to ${formatIncarnation(m.incarnation)}: ${m.assignments.map(describeAssignment).join(' ')}`;
     case 'heartbeat':
-      return `heartbeat ${m.beat} of ${formatIncarnation(m.incarnation)} holds ${m.epoch}/${m.revision} reports ${m.reports.map((r) => `s${r.slot}v${r.version} ${r.state} ${formatPosition(r.commit)}${r.insync ? ` insync ${formatIncarnation(r.insync)}` : ''}`).join(', ')}${m.leaving ? ' leaving' : ''}${m.failed ? ` failed: ${m.failed}` : ''}`;
+      return `heartbeat ${m.beat} of ${formatIncarnation(m.incarnation)} holds ${m.epoch}/${m.revision} reports ${m.reports.map((r) => `s${r.slot}v${r.version} ${r.state} ${formatPosition(r.commit)}${r.insync ? ` insync ${formatIncarnation(r.insync)}` : ''}`).join(', ')}${m.leaving ? ' leaving' : ''}${m.space === 'ok' ? '' : ` disk ${m.space}`}${m.failed ? ` failed: ${m.failed}` : ''}`;
     case 'grant':
       return `grant of epoch ${m.epoch} for beat ${m.beat}: ${m.leaseMs} ms${m.denied.length > 0 ? ` denied ${m.denied.join(',')}` : ''}${m.admitted ? ' admitted' : ''}${m.left ? ' left' : ''}`;
     case 'ready':
@@ -39,6 +39,7 @@ export function describeMessage(m: Message): string {
     case 'barrierAnswer':
     case 'copyRequest':
     case 'clock':
+    case 'space':
     case 'register':
     case 'registered':
     case 'refused':

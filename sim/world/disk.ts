@@ -5,6 +5,7 @@
  * the process, and is lost with the machine until the next flush.
  */
 import type { Entry } from '../../protocol/entry.ts';
+import type { SpaceLevel } from '../../protocol/messages.ts';
 import type { Batch, Boot, PersistItem, Scanned } from '../../protocol/persist.ts';
 import { type Key, type Seq, type Slot, storeId } from '../../protocol/words.ts';
 import type { Random } from '../random.ts';
@@ -33,6 +34,8 @@ export interface Disk {
   readonly id: string;
   /** What every process would read now. */
   readonly content: Content;
+  /** How much room it has: what a look at it finds. */
+  space: SpaceLevel;
   /** A batch is being written. */
   readonly busy: boolean;
   /** Values that the disk gives back damaged. */
@@ -189,6 +192,7 @@ export function createDisk(
     get busy() {
       return writing !== null;
     },
+    space: 'ok',
     rotten,
     mount(boot) {
       machineBoot = boot;

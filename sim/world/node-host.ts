@@ -46,6 +46,9 @@ export interface NodeHost {
   kill(quiet: boolean): void;
 }
 
+/** Time between two looks at the room that the disk has. */
+const lookMs = 300;
+
 export interface NodeHostOptions {
   readonly config: NodeConfig;
   readonly process: number;
@@ -78,6 +81,8 @@ export function createNodeHost(
   let tag = 0;
   let tickQueued = false;
   let failed = false;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let lookUntil = Number.NEGATIVE_INFINITY;
 
   const loop = createLoop<NodeEvent>(schedule, world.random.fork(), (events) => {
     try {
@@ -270,8 +275,18 @@ export function createNodeHost(
     loop.deliver({ kind: 'failed', why });
   }
 
+  /** Looks at the disk, as long as it is short of room and for a while after. */
+  function lookAtDisk(): void {
+    const { now: at } = schedule;
+    if (disk.space !== 'ok') lookUntil = at + 30_000;
+    if (at > lookUntil || at - lookedAt < lookMs) return;
+    lookedAt = at;
+    loop.deliver({ kind: 'space', level: disk.space });
+  }
+
   function tick(): void {
     if (!loop.alive) return;
+    lookAtDisk();
     if (!tickQueued) {
       tickQueued = true;
       loop.deliver({ kind: 'tick' });

@@ -31,6 +31,7 @@ export function eventOf(
     case 'pass':
     case 'passed':
     case 'clock':
+    case 'space':
       return { kind: 'peer', from: from as NodeName, incarnation, message };
     case 'register':
     case 'heartbeat':

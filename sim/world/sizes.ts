@@ -47,6 +47,7 @@ export function sizeOf(m: Message): number {
     case 'ready':
     case 'refused':
     case 'registered':
+    case 'space':
     case 'tailAnswer':
     case 'tailQuery':
       return smallBytes;
