@@ -195,13 +195,14 @@ async function openOrCreate({ cluster, data, init, lockWaitMs }: NodeSettings, l
     log('info', 'store.created', { folder: data, store: storeId });
     return open();
   });
-  const { records, entries, ms, droppedBytes } = opened.recovery;
-  log(droppedBytes > 0 ? 'warn' : 'info', 'store.opened', {
+  const { records, entries, ms, droppedBytes, hole } = opened.recovery;
+  log(droppedBytes > 0 || hole !== null ? 'warn' : 'info', 'store.opened', {
     folder: data,
     records,
     entries,
     ms: Math.round(ms),
     droppedBytes,
+    hole,
   });
   const { clusterId } = opened.boot.identity;
   if (clusterId !== '' && cluster.clusterId !== '' && clusterId !== cluster.clusterId) {

@@ -7,6 +7,7 @@ import { invariant } from '../../protocol/errors.ts';
 import type { Batch, Identity, PersistItem } from '../../protocol/persist.ts';
 import type { Slot } from '../../protocol/words.ts';
 import { metaKey, slotMetaKey, type ValueKeys } from './keys.ts';
+import type { Holder } from './machine.ts';
 import {
   encodeBase,
   encodeJson,
@@ -163,11 +164,11 @@ export function marksRecord(state: SlotState): MetaRecord {
   return metaRecord(slotMetaKey('marks', state.slot), body);
 }
 
-export function machineRecord(slots: SlotTable, boot: string | null, lossy: boolean): MetaRecord {
+export function machineRecord(slots: SlotTable, holder: Holder): MetaRecord {
   const unproven: [number, number, number][] = [];
   for (const { slot, syncedEnd } of slots.values())
     if (syncedEnd !== null) unproven.push([slot, syncedEnd.version, syncedEnd.seq]);
-  const machine: Machine = { boot, lossy, unproven };
+  const machine: Machine = { ...holder, unproven };
   return metaRecord(metaKey('machine'), encodeJson(machine));
 }
 

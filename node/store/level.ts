@@ -7,6 +7,7 @@ import { Changes, machineRecord, marksRecord } from './changes.ts';
 import { asBuffer, type Database } from './database.ts';
 import { logKey, metaKey, ValueKeys, valueKey } from './keys.ts';
 import type { Ledger } from './ledger.ts';
+import type { Holder } from './machine.ts';
 import { encodeNumber, metaRecord } from './meta.ts';
 import { RecordEncoder, readRecord, survivors } from './record.ts';
 import type { Run } from './slot-log.ts';
@@ -45,6 +46,8 @@ export interface Parts {
   /** How often records written without a sync are synced, under `os`. */
   readonly syncEveryMs: number;
   readonly world: World;
+  /** The locked file. */
+  readonly lock: string | null;
 }
 
 const readAheadRecords = 64;
@@ -58,6 +61,7 @@ export class LevelStore implements Store {
   readonly #ledger: Ledger;
   readonly #durability: Durability;
   readonly #world: World;
+  readonly #lock: string | null;
   readonly #clock: WriteClock;
   readonly #valueKeys = new ValueKeys();
   readonly #encoder = new RecordEncoder();
@@ -81,6 +85,7 @@ export class LevelStore implements Store {
     this.#ledger = parts.ledger;
     this.#durability = parts.durability;
     this.#world = parts.world;
+    this.#lock = parts.lock;
     this.#clock = new WriteClock(parts.world.monoMs);
     this.#written = parts.ledger.last;
     this.#synced = parts.ledger.last;
@@ -113,7 +118,7 @@ export class LevelStore implements Store {
     const writes = new Writes(this.#database);
     const changes = new Changes(this.#slots, number, writes, this.#valueKeys);
     changes.make(batch);
-    if (changes.settled) writes.add(machineRecord(this.#slots, this.#world.machineBoot, this.#lossy));
+    if (changes.settled) writes.add(machineRecord(this.#slots, this.#holder(this.#lossy)));
     if (changes.freesLog || number % 64 === 0) this.#trimLog(writes);
     const head = { number, stampMs: this.#world.wallMs(), synced: !this.#lossy };
     const record = this.#encoder.encode(head, batch.items);
@@ -329,11 +334,15 @@ export class LevelStore implements Store {
     await this.#database.close();
   }
 
+  #holder(lossy: boolean): Holder {
+    return { boot: this.#world.machineBoot, lock: this.#lock, lossy };
+  }
+
   /** After an orderly end nothing is unproven, whatever happens to the machine. */
   async #closeSynced(): Promise<void> {
     await this.#sync();
     if (this.#synced !== this.#written) return;
-    const { key, value } = machineRecord(this.#slots, this.#world.machineBoot, false);
+    const { key, value } = machineRecord(this.#slots, this.#holder(false));
     await this.#database.put(key, value, { sync: true });
   }
 

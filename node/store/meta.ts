@@ -21,6 +21,8 @@ export interface Base {
 export interface Machine {
   /** The operating system's boot id; null where it has none. */
   readonly boot: string | null;
+  /** The locked file that it was opened by (`machine.ts`). */
+  readonly lock?: string | null;
   /** Batches were acknowledged before they were synced. */
   readonly lossy: boolean;
   /** `BootSlot.syncedEnd` of slots that have one: slot, version, sequence. */

@@ -7,9 +7,9 @@ import type { Boot } from '../../protocol/persist.ts';
 import { machineRecord } from './changes.ts';
 import { type Database, databaseOf, encodings } from './database.ts';
 import { readIdentity, type StoreIdentity } from './identity.ts';
-import { metaKey } from './keys.ts';
+import { logEnd, logKey, metaKey } from './keys.ts';
 import { LevelStore, type World } from './level.ts';
-import { machineBoot } from './machine.ts';
+import { type Holder, lockFile, machineBoot } from './machine.ts';
 import { encodeNumber, metaRecord } from './meta.ts';
 import {
   Damage,
@@ -83,11 +83,12 @@ async function openChecked(
   const meta = await readMeta(database);
   if (meta.storeId !== identity.storeId)
     throw new Damage(`its database belongs to store ${meta.storeId || '(none)'}, not to ${identity.storeId}`);
-  const replayed = await replayLog(database, meta, retention);
   const sameBoot = world.machineBoot !== null && world.machineBoot === meta.machine.boot;
+  const lock = await lockFile(folder);
+  const replayed = await replayLog(database, meta, retention, meta.machine.lossy && !sameBoot);
   takeUnproven(meta);
   if (meta.machine.lossy && !sameBoot) markUnproven(meta.slots, replayed.synced);
-  await settle(database, meta, replayed, world, durability);
+  await settle(database, meta, replayed, { boot: world.machineBoot, lock, lossy: durability === 'os' });
   const store = new LevelStore({
     database,
     folder,
@@ -96,30 +97,28 @@ async function openChecked(
     durability,
     syncEveryMs,
     world,
+    lock,
   });
   return {
     store,
     boot: bootOf(identity, meta, replayed),
-    lockProof: sameBoot,
+    lockProof: sameBoot && lock !== null && lock === meta.machine.lock,
     recovery: {
       records: replayed.ledger.count,
       entries: [...replayed.logs.values()].reduce((sum, log) => sum + log.length, 0),
       ms: world.monoMs() - began,
       droppedBytes: await droppedBytes(folder),
+      hole: replayed.hole,
     },
   };
 }
 
 /** Opening made tables of LevelDB's log and synced them, so all that was found is safe from here on. */
-async function settle(
-  database: Database,
-  meta: Meta,
-  replayed: Replayed,
-  world: World,
-  durability: Durability,
-): Promise<void> {
+async function settle(database: Database, meta: Meta, replayed: Replayed, holder: Holder): Promise<void> {
+  // In the log file of the synced write below: what was cut off never comes back beside what is written from here on.
+  if (replayed.hole !== null) await database.clear({ gte: logKey(replayed.hole), lt: logEnd });
   const writes = new Writes(database);
-  writes.add(machineRecord(meta.slots, world.machineBoot, durability === 'os'));
+  writes.add(machineRecord(meta.slots, holder));
   writes.add(metaRecord(metaKey('synced'), encodeNumber(replayed.ledger.last)));
   await writes.write(true);
 }

@@ -117,23 +117,69 @@ test('a power cut that takes the end leaves a prefix, with its proven end', asyn
   ]);
 });
 
+async function filled(options: Partial<OpenOptions>, other = true): Promise<string> {
+  const folder = await folders.created();
+  const { store } = await folders.open(folder, options);
+  const [one, two] = [new Head(1), new Head(2)];
+  if (other) await store.write(batch(append(...two.puts(3)), marks(2, at(1, 3))));
+  for (let i = 0; i < 300; i++) await store.write(batch(append(...one.puts(1))));
+  await store.write(batch(marks(1, one.end), trim(1, one.end)));
+  for (let i = 0; i < 3; i++) await store.write(batch(append(...one.puts(1))));
+  return folders.image(folder);
+}
+
+const records = (folder: string): Promise<number> =>
+  raw(folder, async (database) => (await database.keys({ lt: Buffer.from('log0') }).all()).length);
+
 test('what was not synced is never deleted from the log, so that a hole in it would show', async () => {
-  const fill = async (options: Partial<OpenOptions>): Promise<string> => {
-    const folder = await folders.created();
-    const { store } = await folders.open(folder, options);
-    const head = new Head(1);
-    for (let i = 0; i < 300; i++) await store.write(batch(append(...head.puts(1))));
-    await store.write(batch(marks(1, head.end), trim(1, head.end)));
-    for (let i = 0; i < 3; i++) await store.write(batch(append(...head.puts(1))));
-    return folders.image(folder);
-  };
-  const records = (folder: string): Promise<number> =>
-    raw(folder, async (database) => (await database.keys({ lt: Buffer.from('log0') }).all()).length);
-  expect(await records(await fill({ world: world('boot-1') }))).toBeLessThan(10);
-  const image = await fill(lossy(1));
-  expect(await records(image)).toBe(304);
+  expect(await records(await filled({ world: world('boot-1') }, false))).toBeLessThan(10);
+  const image = await filled(lossy(1));
+  expect(await records(image)).toBe(305);
   await raw(image, (database) => database.del(logKey(100)));
-  await expect(folders.open(image, lossy(2))).rejects.toMatchObject({
-    message: expect.stringContaining('log record 100 is missing'),
-  });
+  // The machine went on, so no power cut took it.
+  const damaged = { message: expect.stringContaining('log record 100 is missing') };
+  await expect(folders.open(image, lossy(1))).rejects.toMatchObject(damaged);
+});
+
+test('under fsync a hole is damage, whatever happened to the machine', async () => {
+  const image = await filled({ world: world('boot-1') });
+  const numbers = await raw(image, (database) => database.keys({ lt: Buffer.from('log0') }).all());
+  const middle = numbers.filter((k) => k.toString('latin1').startsWith('log')).at(-2) as Buffer;
+  await raw(image, (database) => database.del(middle));
+  await expect(folders.open(image, lossy(2))).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+});
+
+test('a hole that a power cut left ends the log; what lies behind it is never taken for proven', async () => {
+  const image = await filled(lossy(1));
+  await raw(image, (database) => database.del(logKey(100)));
+  const first = await folders.open(image, lossy(2));
+  expect(first.recovery.hole).toBe(100);
+  const slotOf = (opened: typeof first, slot: number) => opened.boot.slots.find((s) => s.slot === slot);
+  // Slot 2 wrote nothing behind the hole: its log and its values are whole, and unproven as after any power cut.
+  expect(slotOf(first, 2)).toMatchObject({ syncedEnd: origin, marks: { complete: true, commit: at(1, 3) } });
+  expect(slotOf(first, 2)?.log.length).toBe(3);
+  // Slot 1 did: it is copied anew.
+  const torn = slotOf(first, 1);
+  expect(torn).toMatchObject({ syncedEnd: expect.anything(), marks: { complete: false } });
+  expect(torn?.log.at(-1)?.seq ?? 0).toBeLessThan(101);
+  // What was cut off does not come back beside what is written from here on.
+  await first.store.write(batch(append(...new Head(2, at(1, 3)).puts(1))));
+  await folders.close(image);
+  const again = await folders.open(image, lossy(2));
+  expect([again.recovery.hole, slotOf(again, 2)?.log.length]).toEqual([null, 4]);
+  expect(slotOf(again, 1)?.marks.complete).toBe(false);
+});
+
+test('the lock of a copied or cloned folder proves nothing about who works on the original', async () => {
+  const folder = await folders.created();
+  await folders.open(folder, lossy(1));
+  const copy = await folders.image(folder);
+  expect((await folders.open(copy, lossy(1))).lockProof).toBe(false);
+  // The copy's own next process has it, on the same boot of the machine only.
+  await folders.close(copy);
+  expect((await folders.open(copy, lossy(1))).lockProof).toBe(true);
+  await folders.close(copy);
+  expect((await folders.open(copy, lossy(2))).lockProof).toBe(false);
+  await folders.close(folder);
+  expect((await folders.open(folder, lossy(1))).lockProof).toBe(true);
 });

@@ -112,6 +112,8 @@ export interface Replayed {
   readonly logs: ReadonlyMap<Slot, readonly Entry[]>;
   /** Newest record of which it is proven that a power cut could not take it or any before it. */
   readonly synced: number;
+  /** The first record that a power cut took although later ones are there; null = none. */
+  readonly hole: number | null;
 }
 
 /** What one log record adds to the log of a slot, as far as nothing after it drops it. */
@@ -120,27 +122,66 @@ interface Part {
   readonly entries: Entry[];
 }
 
-/** Reads all log records in order; fills in marks and the places of entries. */
-export async function replayLog(database: Database, meta: Meta, retention: Retention): Promise<Replayed> {
+/**
+ * Reads all log records in order; fills in marks and the places of entries.
+ *
+ * `cutByPower`: batches were acknowledged before they were synced, and the machine lost power since. LevelDB has an older
+ * and a newer log file while it makes a table of the older one, and a power cut may take the end of the older one alone. The
+ * log is cut at such a hole; what follows it proves nothing (rule 2.7). The values of slots that had records behind it
+ * are newer than their log in places: no whole state, so those slots come back by a copy.
+ */
+export async function replayLog(
+  database: Database,
+  meta: Meta,
+  retention: Retention,
+  cutByPower: boolean,
+): Promise<Replayed> {
   const ledger = new Ledger(meta.logStart, retention);
   const parts = new Map<Slot, Part[]>();
+  let hole: number | null = null;
+  const torn = new Set<Slot>();
+  const seen = new Map<Slot, Seq>();
   let synced = Math.max(meta.synced, meta.logStart - 1);
   for await (const [key, value] of database.iterator({ gte: logKey(meta.logStart), lt: logEnd })) {
     const number = logRecordOf(key);
     const next = ledger.last + 1;
-    if (number !== next) throw new Damage(`log record ${next} is missing, the next one is ${number}`);
+    if (number !== next && !cutByPower)
+      throw new Damage(`log record ${next} is missing, the next one is ${number}`);
     const record = readRecord(asBuffer(value), number);
+    if (number !== next) {
+      hole ??= next;
+      if (typeof record !== 'string') for (const { slot } of record.items) torn.add(slot);
+      continue;
+    }
     if (typeof record === 'string') throw new Damage(`log record ${number} is damaged (${record})`);
     if (record.synced && synced === number - 1) synced = number;
-    for (const item of record.items)
+    for (const item of record.items) {
+      if (item.kind === 'append') seen.set(item.slot, item.entries.at(-1)?.seq ?? (0 as Seq));
       replayItem(slotState(meta.slots, item.slot), item, number, partsOf(parts, item.slot));
+    }
     ledger.add(value.length, record.stampMs);
+  }
+  if (synced > ledger.last && cutByPower) {
+    hole ??= ledger.last + 1;
+    synced = ledger.last;
   }
   if (synced > ledger.last)
     throw new Damage(`the log ends at record ${ledger.last}, but ${synced} was synced`);
   const logs = new Map<Slot, readonly Entry[]>();
   for (const [slot, list] of parts) logs.set(slot, place(slotState(meta.slots, slot), list));
-  return { ledger, logs, synced };
+  if (hole !== null)
+    for (const state of meta.slots.values()) tear(state, torn.has(state.slot), seen.get(state.slot));
+  return { ledger, logs, synced, hole };
+}
+
+/** What a hole leaves of a slot. `seen`: the last sequence before it, if there was any. */
+function tear(state: SlotState, torn: boolean, seen: Seq | undefined): void {
+  // A trim from behind the hole speaks of entries that it took.
+  const overtaken = state.log.start.seq > (seen ?? 0);
+  const { commit } = state.marks;
+  if (!torn && !overtaken && commit.seq <= state.log.end.seq) return;
+  const lower = commit.seq <= state.log.end.seq ? commit : state.log.end;
+  state.marks = { ...state.marks, commit: lower, complete: false };
 }
 
 function partsOf(parts: Map<Slot, Part[]>, slot: Slot): Part[] {

@@ -92,6 +92,11 @@ export interface Recovery {
    * see. More than 0 is worth a warning: acknowledged batches may be among them, which the neighbours notice (R15).
    */
   readonly droppedBytes: number;
+  /**
+   * First log record that a power cut took from the middle of the log (`os`), null = none. The log ends before it; slots
+   * that had later records are copied anew.
+   */
+  readonly hole: number | null;
 }
 
 /** How much log is kept beyond what is needed, for members that come back and for change feeds. */
