@@ -39,15 +39,14 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
       late: random.pick([0, 0.2, 0.6]),
       lateMs: random.pick([50, 1000, 4000]),
       repeat: random.pick([0, 0.2, 0.6]),
-      bytesPerMs: random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 10_000, 1000]),
+      bytesPerMs: random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 10_000, 1000, 100]),
       queueBytes: random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 100_000, 5000]),
     },
     disk: {
       durability: os ? 'os' : 'fsync',
       writeMs: random.pick([0.1, 1, 8]),
       spreadMs: random.pick([0.2, 3, 30]),
-      // Scans take no time until a chunk of a copy says no more than the oldest state that it may show (R42).
-      scanMs: 0,
+      scanMs: random.pick([1, 30, 200, 1500]),
     },
     faults: pickFaults(random),
     faultEveryMs: random.pick([80, 200, 500]),

@@ -10,7 +10,7 @@ import { trimNow } from './faults/processes.ts';
 import { createInvariants, type Invariants, type Violation } from './invariants/invariants.ts';
 import type { Plan } from './plan.ts';
 import { restartEverything, type Steps, settle } from './settle.ts';
-import { limitOfMessage, limitOfReply, type TightLimit } from './tight.ts';
+import { limitOfMessage, limitOfNotice, limitOfReply, type TightLimit } from './tight.ts';
 import { type EntryOf, tellUnknown } from './told.ts';
 import { savedState } from './world/saved-state.ts';
 import { sizeOf } from './world/sizes.ts';
@@ -75,7 +75,7 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
         reached(limitOfMessage(message, plan.limits));
       },
       written: invariants.written,
-      notice() {},
+      notice: (_, name) => reached(limitOfNotice(name)),
       broke: (host, error) => invariants.fail('core', -1, `${host.name}: ${error.stack ?? error.message}`),
       coordinatorBroke: (name, error) =>
         invariants.fail('core', -1, `${name}: ${error.stack ?? error.message}`),

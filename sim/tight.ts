@@ -15,6 +15,7 @@ export const tightLimits = [
   'pendingEntries',
   'pendingBytes',
   'nodePendingBytes',
+  'logMemoryBytes',
   'waitingRequests',
   'waitingBytes',
   'passedRequests',
@@ -29,6 +30,7 @@ const low: Record<TightLimit, readonly number[]> = {
   pendingEntries: [1, 3],
   pendingBytes: [100, 400],
   nodePendingBytes: [400, 800],
+  logMemoryBytes: [400, 1000],
   waitingRequests: [1, 3],
   waitingBytes: [20, 60],
   passedRequests: [1],
@@ -39,7 +41,7 @@ export function pickLimits(random: Random): Limits {
   const chosen = { ...limits };
   const share = random.pick([0, 0, 0.3, 0.6]);
   for (const name of tightLimits) if (random.chance(share)) chosen[name] = random.pick(low[name]);
-  chosen.pendingBytes = Math.min(chosen.pendingBytes, chosen.nodePendingBytes);
+  chosen.pendingBytes = Math.min(chosen.pendingBytes, chosen.nodePendingBytes, chosen.logMemoryBytes >> 1);
   chosen.frameBytes = chosen.appendBytes + chosen.valueBytes + chosen.keyBytes + 65_536;
   checkLimits(chosen);
   return chosen;
@@ -58,6 +60,10 @@ export function limitOfReply(reply: Reply, chosen: Limits): TightLimit | null {
   if (!message.startsWith('too many writes of this slot')) return null;
   return chosen.pendingEntries < limits.pendingEntries ? 'pendingEntries' : 'pendingBytes';
 }
+
+/** Which limit a notice speaks of; null = of none. */
+export const limitOfNotice = (name: string): TightLimit | null =>
+  name === 'read.overtaken' ? 'logMemoryBytes' : null;
 
 /** Which limit cut a message; null = none. */
 export function limitOfMessage(m: PeerMessage, chosen: Limits): TightLimit | null {
