@@ -180,17 +180,19 @@ describe('three nodes and a coordinator', () => {
     );
   });
 
-  test('a store of another cluster is refused in one sentence', async () => {
+  test('a store of another cluster is told so and stays up, taken in by nobody', async () => {
     const other = await TestCluster.make({ nodes: 1, replicationFactor: 1 });
     await other.startCoordinator('c1');
     await other.startNode('x');
     await other.full();
     await other.kill('x');
-    const refused = new Promise((resolve, reject) => {
-      const data = join(other.folder, 'x');
-      cluster.startNode('x', { init: false, data, onFatal: resolve }).catch(reject);
-    });
-    expect(String(await refused)).toMatch(/belongs to cluster .*, this process to .*/);
+    const data = join(other.folder, 'x');
+    const { host } = await cluster.startNode('x', { init: false, data });
+    const view = () => host.core.view();
+    await expect.poll(() => view().refusal, { timeout: 20_000 }).not.toBe('');
+    expect(view().refusal).toMatch(/the store of x belongs to cluster .*, this is .*/);
+    expect(view().registered).toBe(false);
+    expect(host.stopped).toBe(false);
     await cluster.kill('x');
     await other.end();
   });

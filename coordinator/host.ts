@@ -2,7 +2,7 @@
  * Drives the core of a coordinator: its clock, its state store, the links of nodes and clients, commands. Events go in
  * as they come; what the core wants is carried out once a turn of the event loop.
  */
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import type { Clock } from '../process/clock.ts';
 import type {
   CoordinatorCommand,
@@ -249,6 +249,9 @@ export class CoordinatorHost {
     this.#options.onFatal(error);
   }
 }
+
+/** A number that no other process has: 48 random bits. */
+export const freshProcessNumber = (): number => randomInt(1, 2 ** 48 - 1);
 
 /** The id of a cluster that begins and was given none. */
 export const freshClusterId = (): string => randomUUID();

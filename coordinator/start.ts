@@ -7,7 +7,7 @@ import { startLinkServer } from '../transport/server.ts';
 import { startCoordinatorAdmin } from './admin.ts';
 import { type CoordinatorSettings, desiredOf } from './config.ts';
 import { clusterHandlers } from './grpc.ts';
-import { CoordinatorHost, freshClusterId } from './host.ts';
+import { CoordinatorHost, freshClusterId, freshProcessNumber } from './host.ts';
 import { createCoordinatorMetrics } from './metrics.ts';
 import type { StateStore } from './state-store/state-store.ts';
 
@@ -54,6 +54,7 @@ export async function startCoordinator(
     const running = new CoordinatorHost({
       config: {
         name: settings.name,
+        process: freshProcessNumber(),
         address: settings.address,
         newClusterId: cluster.clusterId === '' ? freshClusterId() : cluster.clusterId,
         desired: desiredOf(cluster),

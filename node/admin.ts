@@ -43,12 +43,12 @@ function reasonNotReady(node: NodeHost | null): string {
   if (node === null) return starting;
   if (node.stopped) return 'the node has stopped';
   if (node.core.admitted) return '';
-  const { failed, leaving, registered } = node.core.view();
+  const { failed, leaving, registered, refusal } = node.core.view();
   if (failed !== '') return `the store failed: ${failed}`;
   if (leaving) return 'the node is leaving its chains';
   return registered
     ? 'its chains are not complete with it yet'
-    : `it is not registered; it asks ${node.core.coordinator}`;
+    : `it is not registered; it asks ${node.core.coordinator}${refusal === '' ? '' : `, which says: ${refusal}`}`;
 }
 
 /** What `/state` shows. */

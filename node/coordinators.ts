@@ -1,5 +1,4 @@
 /** The links of a storage node to all coordinators; the core decides which of them it talks to. */
-import type { ChainError } from '../protocol/errors.ts';
 import type { FromCoordinator, Message, ToCoordinator } from '../protocol/messages.ts';
 import type { Self } from '../transport/connection.ts';
 import { connectLink, type Link } from '../transport/link.ts';
@@ -10,25 +9,20 @@ export interface CoordinatorLinksOptions {
   readonly self: Self;
   readonly log: Log;
   readonly onLink: (address: string, up: boolean) => void;
-  /** The coordinator is of another cluster. */
-  readonly onForeign: (why: ChainError) => void;
   readonly onMessage: (address: string, message: FromCoordinator) => void;
 }
 
 export class CoordinatorLinks {
   readonly #links: ReadonlyMap<string, Link>;
 
-  constructor({ addresses, self, log, onLink, onForeign, onMessage }: CoordinatorLinksOptions) {
+  constructor({ addresses, self, log, onLink, onMessage }: CoordinatorLinksOptions) {
     const open = (address: string): Link =>
       connectLink({
         address,
         self,
         log,
         onUp: () => onLink(address, true),
-        onDown: (why) => {
-          onLink(address, false);
-          if (why.code === 'WRONG_CLUSTER') onForeign(why);
-        },
+        onDown: () => onLink(address, false),
         onMessages: (_, messages) => {
           for (const message of messages) if (isFromCoordinator(message)) onMessage(address, message);
         },

@@ -5,14 +5,13 @@
  */
 import type { Clock } from '../process/clock.ts';
 import type { ClusterFile } from '../process/cluster-file.ts';
-import { StartError } from '../process/endings.ts';
 import type { List, Message, PeerMessage } from '../protocol/messages.ts';
 import type { Effects, NodeConfig, NodeCoreContract, NodeEvent } from '../protocol/node/contract.ts';
 import { NodeCore } from '../protocol/node/node.ts';
 import type { Boot } from '../protocol/persist.ts';
 import { failure } from '../protocol/replies.ts';
 import type { Request, Routes } from '../protocol/requests.ts';
-import { type Incarnation, type NodeName, noIncarnation } from '../protocol/words.ts';
+import type { Incarnation, NodeName } from '../protocol/words.ts';
 import type { Self } from '../transport/connection.ts';
 import { countingLog, type Log } from '../transport/log.ts';
 import type { Peer, PeerHandler } from '../transport/server.ts';
@@ -90,10 +89,6 @@ export class NodeHost {
       self,
       log: linkLog,
       onLink: (to, up) => this.#handle({ kind: 'coordinatorLink', to, up }),
-      onForeign: (why) => {
-        // One that was registered goes on: its chains do not need a coordinator.
-        if (this.core.incarnation === noIncarnation) this.#die(new StartError(why.message));
-      },
       onMessage: (from, message) => {
         // Only a set changes who the peers are.
         if (message.kind === 'set') this.#peersDue = true;

@@ -205,12 +205,14 @@ async function openOrCreate({ cluster, data, init, lockWaitMs }: NodeSettings, l
     hole,
   });
   const { clusterId } = opened.boot.identity;
-  if (clusterId !== '' && cluster.clusterId !== '' && clusterId !== cluster.clusterId) {
-    await opened.store.close();
-    throw new StartError(
-      `the store in ${data} belongs to cluster ${clusterId}, the configuration is of ${cluster.clusterId}; give this node its own folder, or the configuration of its cluster`,
-    );
-  }
+  // Only the coordinators' state says whose nodes these are: a resource that was made anew has another id than its data.
+  if (clusterId !== '' && cluster.clusterId !== '' && clusterId !== cluster.clusterId)
+    log('warn', 'store.foreign', {
+      folder: data,
+      clusterId,
+      configured: cluster.clusterId,
+      why: 'the store belongs to another cluster than the configuration names; the coordinator decides whether it takes part',
+    });
   return opened;
 }
 

@@ -38,6 +38,10 @@ export interface Limits {
   readonly passedRequests: number;
   /** A chain's members. */
   readonly chainLength: number;
+  /** Reports of slots in one heartbeat; the rest follows when they are acknowledged. */
+  readonly beatReports: number;
+  /** Chains in one page of a set, and of what a node tells a coordinator that lost its state. */
+  readonly pageChains: number;
 }
 
 export const limits: Limits = {
@@ -59,6 +63,8 @@ export const limits: Limits = {
   logMemoryBytes: 33_554_432,
   inFlightBytes: 8_388_608,
   chainLength: 9,
+  beatReports: 512,
+  pageChains: 512,
 };
 
 /** @throws when limits contradict each other: a value that a head takes must fit everywhere that it passes. */

@@ -8,6 +8,7 @@ import type {
   Key,
   NodeName,
   Position,
+  Reign,
   Revision,
   Seq,
   Slot,
@@ -218,36 +219,60 @@ export interface ReplicaReport {
   readonly end: Position;
   readonly commit: Position;
   readonly why: string;
+  /**
+   * Highest chain version of an order that this node refused because its own knowledge contradicts it (R44), 0 = none:
+   * the coordinator's state is not the one that this node was led by.
+   */
+  readonly refused: ChainVersion;
 }
 
-export interface Register {
+/** A place in the history of saved states: which leadership saved it, as its how many-th. */
+export interface Held {
+  readonly epoch: Epoch;
+  readonly reign: Reign;
+  readonly revision: Revision;
+}
+
+export interface Register extends Held {
   readonly kind: 'register';
   /** '' when the store never belonged to a cluster. */
   readonly clusterId: string;
   readonly node: NodeName;
   readonly store: StoreId;
   readonly place: Place;
-  /** Highest coordinator epoch that this store has seen, 0 = none. */
-  readonly epoch: Epoch;
+  /** Random number of the process: a registration that it repeats gets the incarnation that it was given before. */
+  readonly process: number;
   /**
+   * `epoch` is the highest that this store has seen, 0 = none, and `reign` is whose that was; `revision` is of the last set
+   * of that epoch, 0 when this process has heard none.
+   *
    * The incarnation before this one, when the process proves that it is over: it holds the store's exclusive lock on
    * the same machine boot (`lockProof`), so nobody has to wait for the old one's lease (R23).
    */
   readonly previous: Incarnation;
   readonly lockProof: boolean;
   readonly reports: readonly ReplicaReport[];
-  /** What the store last installed: from it an operator's `recover` rebuilds a lost state (R30). */
+}
+
+/**
+ * What the store last installed, in pages: from it an operator's `recover` rebuilds a lost state (R30). Sent after a
+ * registration that was refused with RECOVER.
+ */
+export interface Holdings {
+  readonly kind: 'holdings';
+  readonly node: NodeName;
+  readonly store: StoreId;
+  /** Pages that follow this one. */
+  readonly more: number;
   readonly assignments: readonly Assignment[];
 }
 
-export interface Heartbeat {
+export interface Heartbeat extends Held {
   readonly kind: 'heartbeat';
   readonly incarnation: Incarnation;
   /** Rises by one with each heartbeat of an incarnation; the grant echoes it. */
   readonly beat: number;
-  /** The newest set that is installed: on disk and acted upon. */
-  readonly epoch: Epoch;
-  readonly revision: Revision;
+  /** `epoch`, `reign` and `revision` are of the newest set that is installed: on disk and acted upon. */
   /** Reports that the leader of `epoch` has not acknowledged yet, and their number. */
   readonly reports: readonly ReplicaReport[];
   readonly report: number;
@@ -268,7 +293,7 @@ export interface Goodbye {
   readonly incarnation: Incarnation;
 }
 
-export type ToCoordinator = Register | Heartbeat | Goodbye | AskRoutes;
+export type ToCoordinator = Register | Holdings | Heartbeat | Goodbye | AskRoutes;
 
 export interface AskRoutes {
   readonly kind: 'askRoutes';
@@ -278,6 +303,7 @@ export interface Registered {
   readonly kind: 'registered';
   readonly clusterId: string;
   readonly epoch: Epoch;
+  readonly reign: Reign;
   readonly incarnation: Incarnation;
   readonly slots: number;
 }
@@ -299,13 +325,14 @@ export interface Grant {
   readonly left: boolean;
 }
 
-/** The whole set of assignments that a node should have (rule 4.2). */
-export interface AssignmentSet {
+/** The whole set of assignments that a node should have (rule 4.2), in pages that follow each other. */
+export interface AssignmentSet extends Held {
   readonly kind: 'set';
   readonly clusterId: string;
-  readonly epoch: Epoch;
-  readonly revision: Revision;
   readonly incarnation: Incarnation;
+  /** Number of this page, from 0, and how many follow it: the node holds the set when it took all of them. */
+  readonly page: number;
+  readonly more: number;
   readonly assignments: readonly Assignment[];
   /** Every chain of the cluster, for passing requests on. */
   readonly routes: readonly Assignment[];

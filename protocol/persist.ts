@@ -11,6 +11,7 @@ import type {
   Incarnation,
   Key,
   Position,
+  Reign,
   Seq,
   Slot,
   StoreId,
@@ -50,6 +51,8 @@ export interface Marks {
 export interface Identity {
   readonly clusterId: string;
   readonly epoch: Epoch;
+  /** Whose epoch that was. */
+  readonly reign: Reign;
   readonly incarnation: Incarnation;
 }
 

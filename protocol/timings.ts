@@ -31,6 +31,12 @@ export const defaultTimings: Timings = {
   dedupeHorizonMs: 900_000,
 };
 
+/**
+ * The longest time in which a living node finds a new leader, with one coordinator down (R46): it gives up on two of
+ * them, one after the other, and its first heartbeat is on its way.
+ */
+export const hearingMs = (t: Timings): number => 2 * (3 * t.heartbeatMs + t.suspectMs) + t.heartbeatMs;
+
 /** What the holder of a lease may count on, from the moment it SENT its request. */
 export const leaseHeldMs = (leaseMs: number, rate: number): number => leaseMs * (1 - rate);
 /** How long the granter must treat a lease as alive, from the moment it RECEIVED the request. */

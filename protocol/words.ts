@@ -14,6 +14,8 @@ export type ChainVersion = Brand<number, 'ChainVersion'>;
 export type Epoch = Brand<number, 'Epoch'>;
 /** Position of an entry in the log of one slot, without gaps, from 1. 0 means "before the first entry". */
 export type Seq = Brand<number, 'Seq'>;
+/** Random number of one leadership: two leaders that count the same epoch over different states differ in it. 0 = none. */
+export type Reign = Brand<number, 'Reign'>;
 /** Counter of saved states of the coordinator; with the epoch it orders everything that a coordinator publishes. */
 export type Revision = Brand<number, 'Revision'>;
 /** One run of one process, issued by the coordinator at registration: (epoch, counter) packed by `incarnation`. */
@@ -37,6 +39,7 @@ export const slot = (n: number): Slot => n as Slot;
 export const chainVersion = (n: number): ChainVersion => n as ChainVersion;
 export const epoch = (n: number): Epoch => n as Epoch;
 export const seq = (n: number): Seq => n as Seq;
+export const reign = (n: number): Reign => n as Reign;
 export const revision = (n: number): Revision => n as Revision;
 export const nodeName = (s: string): NodeName => s as NodeName;
 export const storeId = (s: string): StoreId => s as StoreId;
@@ -54,6 +57,8 @@ export function incarnation(of: Epoch, counter: number): Incarnation {
 }
 
 export const incarnationEpoch = (of: Incarnation): Epoch => Math.floor(of / COUNTER_RANGE) as Epoch;
+
+export const incarnationCounter = (of: Incarnation): number => of % COUNTER_RANGE;
 
 /** `epoch.counter`, as logs and tables show it. */
 export const formatIncarnation = (of: Incarnation): string => `${incarnationEpoch(of)}.${of % COUNTER_RANGE}`;

@@ -212,7 +212,11 @@ function judge(self: Self, expected: string, peer: Hello, remote: string): Chain
     const what = `${who} speaks protocol version ${peer.protocol}, this process speaks ${protocolVersion}`;
     return new ChainError('PROTOCOL_VERSION', `${what}; run the same release on both sides`);
   }
-  if (self.clusterId !== '' && peer.clusterId !== '' && self.clusterId !== peer.clusterId) {
+  // Of a node that belongs to another cluster the coordinator must hear: its own state may be the one that is wrong.
+  const registers =
+    new Set([self.role, peer.role]).size === 2 && self.role !== 'client' && peer.role !== 'client';
+  const differ = self.clusterId !== '' && peer.clusterId !== '' && self.clusterId !== peer.clusterId;
+  if (differ && !registers) {
     const what = `${who} belongs to cluster ${peer.clusterId}, this process to ${self.clusterId}`;
     return new ChainError(
       'WRONG_CLUSTER',

@@ -20,6 +20,7 @@ import type {
   Grant,
   Heartbeat,
   Hello,
+  Holdings,
   Place,
   Refused,
   Register,
@@ -54,6 +55,7 @@ const report = message<ReplicaReport>('ReplicaReport', {
   end: nested(5, position),
   commit: nested(6, position),
   why: text(7),
+  refused: uint(8),
 });
 
 export const register: Codec<Register> = message<Register>(
@@ -67,9 +69,17 @@ export const register: Codec<Register> = message<Register>(
     previous: fixed64(6),
     lockProof: bool(7),
     reports: nestedList(8, report),
-    assignments: nestedList(9, assignment),
+    process: fixed64(10),
+    reign: fixed64(11),
+    revision: uint(12),
   },
   { kind: 'register' },
+);
+
+export const holdings: Codec<Holdings> = message<Holdings>(
+  'Holdings',
+  { node: text(1), store: text(2), more: uint32(3), assignments: nestedList(4, assignment) },
+  { kind: 'holdings' },
 );
 
 const unreachable = message<Heartbeat['unreachable'][number]>('Unreachable', {
@@ -91,6 +101,7 @@ export const heartbeat: Codec<Heartbeat> = message<Heartbeat>(
     failed: text(9),
     wall: fixed64(10),
     space: word(11, spaceLevels),
+    reign: fixed64(12),
   },
   { kind: 'heartbeat' },
 );
@@ -105,7 +116,7 @@ export const askRoutes: Codec<AskRoutes> = message<AskRoutes>('AskRoutes', {}, {
 
 export const registered: Codec<Registered> = message<Registered>(
   'Registered',
-  { clusterId: text(1), epoch: uint(2), incarnation: fixed64(3), slots: uint32(4) },
+  { clusterId: text(1), epoch: uint(2), incarnation: fixed64(3), slots: uint32(4), reign: fixed64(5) },
   { kind: 'registered' },
 );
 
@@ -133,6 +144,9 @@ export const assignmentSet: Codec<AssignmentSet> = message<AssignmentSet>(
     incarnation: fixed64(4),
     assignments: nestedList(5, assignment),
     routes: nestedList(6, assignment),
+    reign: fixed64(7),
+    page: uint32(8),
+    more: uint32(9),
   },
   { kind: 'set' },
 );

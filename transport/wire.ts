@@ -30,6 +30,7 @@ import {
   grant,
   heartbeat,
   hello,
+  holdings,
   refused,
   register,
   registered,
@@ -98,6 +99,7 @@ const kindNumbers = {
   list: 28,
   listed: 29,
   space: 30,
+  holdings: 40,
 } as const satisfies Record<Message['kind'], number>;
 
 type ByHand = 'ask' | 'answer' | 'pass' | 'passed' | 'append' | 'commit';
@@ -119,6 +121,7 @@ const tables: { readonly [K in ByTable]: Codec<Extract<Message, { kind: K }>> } 
   copyRequest,
   copyChunk,
   register,
+  holdings,
   goodbye,
   askRoutes,
   registered,

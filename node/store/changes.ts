@@ -59,8 +59,8 @@ export class Changes {
 
   #change(item: PersistItem): void {
     if (item.kind === 'identity') {
-      const { clusterId, epoch, incarnation } = item;
-      this.#identity = { clusterId, epoch, incarnation };
+      const { clusterId, epoch, reign, incarnation } = item;
+      this.#identity = { clusterId, epoch, reign, incarnation };
       this.lasting = true;
       return;
     }

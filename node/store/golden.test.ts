@@ -5,7 +5,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { epoch, type Incarnation, key, origin, slot } from '../../protocol/words.ts';
+import { epoch, type Incarnation, key, origin, reign, slot } from '../../protocol/words.ts';
 import { metaKey } from './keys.ts';
 import { decodeJson, type Machine, openMeta } from './meta.ts';
 import { Folders, raw, world } from './store.folders.ts';
@@ -31,7 +31,13 @@ function batches() {
   const next = later.put('a', 'second');
   return [
     batch(
-      { kind: 'identity', clusterId: 'golden', epoch: epoch(3), incarnation: 6_291_457 as Incarnation },
+      {
+        kind: 'identity',
+        clusterId: 'golden',
+        epoch: epoch(3),
+        reign: reign(77),
+        incarnation: 6_291_457 as Incarnation,
+      },
       assignment(1, 1),
       append(a, b),
     ),
@@ -93,7 +99,7 @@ test('what the golden file holds is read', async () => {
   const { store, boot } = await folders.open(folder, options);
   expect([boot.store, boot.identity]).toEqual([
     golden.identity.storeId,
-    { clusterId: 'golden', epoch: 3, incarnation: 6_291_457 },
+    { clusterId: 'golden', epoch: 3, reign: 77, incarnation: 6_291_457 },
   ]);
   const found = boot.slots.map((s) => ({
     slot: s.slot,

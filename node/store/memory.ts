@@ -10,6 +10,7 @@ import {
   type Key,
   origin,
   type Position,
+  type Reign,
   type Seq,
   type Slot,
   type StoreId,
@@ -45,7 +46,7 @@ interface MemoryRecord {
 
 export class MemoryDisk {
   readonly storeId: StoreId;
-  identity: Identity = { clusterId: '', epoch: 0 as Epoch, incarnation: 0 as Incarnation };
+  identity: Identity = { clusterId: '', epoch: 0 as Epoch, reign: 0 as Reign, incarnation: 0 as Incarnation };
   readonly slots = new Map<Slot, MemorySlot>();
   records: MemoryRecord[] = [];
   /** Every write fails while it is set. */
@@ -154,7 +155,12 @@ class MemoryStore implements Store {
     let identity = this.#disk.identity;
     for (const item of batch.items) {
       if (item.kind === 'identity')
-        identity = { clusterId: item.clusterId, epoch: item.epoch, incarnation: item.incarnation };
+        identity = {
+          clusterId: item.clusterId,
+          epoch: item.epoch,
+          reign: item.reign,
+          incarnation: item.incarnation,
+        };
       else change(this.#copied(changed, item.slot), item);
     }
     // Nothing threw: the whole batch at once.

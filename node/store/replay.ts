@@ -8,6 +8,7 @@ import type {
   Epoch,
   Incarnation,
   Position,
+  Reign,
   Seq,
   Slot,
 } from '../../protocol/words.ts';
@@ -39,7 +40,7 @@ export async function readMeta(database: Database): Promise<Meta> {
   const meta: Meta = {
     slots: new Map(),
     storeId: '',
-    identity: { clusterId: '', epoch: 0 as Epoch, incarnation: 0 as Incarnation },
+    identity: { clusterId: '', epoch: 0 as Epoch, reign: 0 as Reign, incarnation: 0 as Incarnation },
     machine: { boot: null, lossy: false, unproven: [] },
     synced: 0,
     logStart: 1,

@@ -12,6 +12,7 @@ import {
   type Key,
   key,
   origin,
+  reign,
   type Slot,
   seq,
   slot,
@@ -50,7 +51,7 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
   async 'everything of a batch is there after opening again'(h) {
     const head = new Head(3);
     const entries = [head.put('a'), head.put('b'), head.refuse('c')];
-    const identity = { clusterId: 'one', epoch: epoch(4), incarnation: 9 as Incarnation };
+    const identity = { clusterId: 'one', epoch: epoch(4), reign: reign(8), incarnation: 9 as Incarnation };
     const { store } = await h.open();
     await store.write(
       batch(

@@ -33,6 +33,8 @@ export interface CoordinatorConfig {
   readonly name: string;
   /** Control address that nodes are told when this one leads. */
   readonly address: string;
+  /** Random number of this process, a safe integer: no two processes of coordinators ever share one. */
+  readonly process: number;
   /** Id given to a cluster at its first start (uuid or the resource's uid). */
   readonly newClusterId: string;
   readonly desired: Desired;
@@ -95,9 +97,12 @@ export type ReplicaState = 'member' | 'serving' | 'copying' | 'insync' | 'silent
 
 /** What only an operator can end. */
 export interface CoordinatorTrouble {
-  /** The saved state is missing, damaged, or older than what nodes hold (R30, R43). */
-  readonly reason: 'StateLost';
-  /** A sentence that says what was found and names the command: `chainctl recover`. */
+  /**
+   * `StateLost`: the saved state is missing, damaged, or older than what nodes hold (R30, R43). `LeaseUnreadable`: what
+   * lies where the lease should be is none, so nobody can be elected.
+   */
+  readonly reason: 'StateLost' | 'LeaseUnreadable';
+  /** A sentence that says what was found and what to do: for a lost state the command `chainctl recover`. */
   readonly message: string;
   /** Cluster that living nodes belong to, for that command; '' = none was heard. */
   readonly clusterId: string;

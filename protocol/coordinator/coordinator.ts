@@ -6,7 +6,6 @@ import { sleptMs } from '../timings.ts';
 import {
   type ChainVersion,
   type Epoch,
-  type Incarnation,
   incarnation,
   type NodeName,
   type Revision,
@@ -23,20 +22,33 @@ import type {
   CreateCoordinatorCore,
   Now,
 } from './contract.ts';
-import { leads, loseLease, onFenced, onLease, onStateRead, resign, tickElection } from './election.ts';
+import { hearing, lookAtState, onLooked } from './doubt.ts';
+import {
+  leads,
+  loseLease,
+  nextReign,
+  onFenced,
+  onLease,
+  onStateRead,
+  resign,
+  tickElection,
+} from './election.ts';
+import { orphan } from './history.ts';
 import { openForInspection } from './inspect.ts';
 import { forgiveStall, livedOf, statusOf, watchNodes } from './liveness.ts';
 import {
   announceRegistered,
+  dropLater,
+  newlyHeard,
   onGoodbye,
   onHeartbeat,
+  onHoldings,
   onRegister,
-  orphan,
   publishTo,
   refuse,
 } from './nodes.ts';
 import { type CommandResult, drainNode, overrideChain, recover } from './recover.ts';
-import { onReread, onSaved, saveWork } from './saving.ts';
+import { onReread, onSaved, retrySave, saveWork } from './saving.ts';
 import {
   assignmentOf,
   type ClusterState,
@@ -66,7 +78,7 @@ export class CoordinatorCore implements CoordinatorCoreContract {
       case 'tick':
         return this.#tick();
       case 'node':
-        return this.#onNode(event.link, event.message);
+        return this.#contain(() => this.#onNode(event.link, event.message));
       case 'linkDown':
         return;
       case 'stored':
@@ -78,6 +90,17 @@ export class CoordinatorCore implements CoordinatorCoreContract {
         return this.#onCommand(event.tag, event.command);
       case 'resign':
         return resign(s);
+    }
+  }
+
+  /** What a message that cannot be handled had decided is given up: its connection suffers, nobody else. */
+  #contain(handle: () => void): void {
+    const { work, saving } = this.#state;
+    try {
+      handle();
+    } catch (error) {
+      if (this.#state.saving === saving) this.#state.work = work;
+      throw error;
     }
   }
 
@@ -119,11 +142,13 @@ export class CoordinatorCore implements CoordinatorCoreContract {
   #tick(): void {
     const s = this.#state;
     tickElection(s);
+    lookAtState(s);
     if (!leads(s)) {
       s.tickAt = s.now.mono;
       return;
     }
     forgiveStall(s);
+    retrySave(s);
     if (s.work === null) beginCluster(s);
     decide(s);
     for (const [node, h] of s.heard) publishTo(s, node, h);
@@ -137,7 +162,10 @@ export class CoordinatorCore implements CoordinatorCoreContract {
     switch (m.kind) {
       case 'register':
         onRegister(s, link, m);
+        announceRegistered(s);
         break;
+      case 'holdings':
+        return onHoldings(s, m);
       case 'heartbeat':
         onHeartbeat(s, link, m);
         if (m.reports.length === 0) return;
@@ -178,6 +206,9 @@ export class CoordinatorCore implements CoordinatorCoreContract {
       case 'reread':
         onReread(s, what.state, outcome);
         break;
+      case 'look':
+        onLooked(s, what.tag, outcome);
+        break;
     }
     announceRegistered(s);
     decide(s);
@@ -186,19 +217,13 @@ export class CoordinatorCore implements CoordinatorCoreContract {
 
   #onCommand(tag: number, command: CoordinatorCommand): void {
     const s = this.#state;
+    // An order that is taken is answered when the state that carries it out is saved.
     const answer = (r: CommandResult): void => {
-      if (!r.ok || s.work === null) s.effects.replies.push({ tag, ...r });
-      else
-        s.pendingCommands = [
-          ...s.pendingCommands,
-          { tag, message: r.message, revision: s.work.revision + 1 },
-        ];
+      const revision = (s.work?.revision ?? 0) + 1;
+      if (r.ok) s.pendingCommands = [...s.pendingCommands, { tag, message: r.message, revision }];
+      else s.effects.replies.push({ tag, ...r });
     };
-    if (command.kind === 'recover') {
-      const r = recover(s, command);
-      s.effects.replies.push({ tag, ...r });
-      return;
-    }
+    if (command.kind === 'recover') return answer(recover(s, command));
     if (!leads(s) || s.work === null) {
       s.effects.replies.push({
         tag,
@@ -218,13 +243,25 @@ export const createCoordinatorCore: CreateCoordinatorCore = (config, now) => new
 /** Looks at everything and decides; one save at a time carries all that was decided. */
 function decide(s: CoordinatorState): void {
   if (!leads(s) || s.saving !== null || s.work === null) return;
-  s.waitingFor = '';
+  s.waitingFor = s.stateTrouble;
   watchNodes(s);
+  if (hearing(s)) {
+    s.waitingFor ||= 'a new leader hears first what every node holds';
+    lowerLease(s);
+    admit(s);
+    return save(s);
+  }
+  if (!leads(s)) return;
   for (const c of s.work.chains) if (!tendChain(s, c)) cutBrokenLink(s, s.work?.chains[c.slot] as SavedChain);
   followPlan(s);
   lowerLease(s);
   admit(s);
-  if (s.proveStore && s.work === s.saved) s.work = { ...s.work };
+  dropLater(s);
+  save(s);
+}
+
+function save(s: CoordinatorState): void {
+  if (s.proveStore && s.work !== null && s.work === s.saved) s.work = { ...s.work };
   s.proveStore = false;
   saveWork(s);
 }
@@ -332,6 +369,11 @@ function beginCluster(s: CoordinatorState): void {
     s.waitingFor = `waiting for ${s.desired.nodes} storage nodes to register`;
     return;
   }
+  // A cluster that lost its state looks like none until its nodes are heard (R43, R46).
+  if (hearing(s)) {
+    s.waitingFor = 'a cluster begins when no node of an older one was heard for long enough';
+    return;
+  }
   s.firstAt ??= s.now.mono;
   const enough = s.firsts.size >= s.desired.nodes;
   const late =
@@ -379,49 +421,26 @@ function beginCluster(s: CoordinatorState): void {
     });
   }
   s.work = {
-    format: 1,
+    format: 2,
     clusterId: s.config.newClusterId,
     epoch,
     revision: 0 as Revision,
     slots: s.desired.slots,
+    reigns: [{ epoch, id: nextReign(s), from: 1 as Revision }],
     leaseMsMax: s.desired.timings.readLeaseMs,
     nodes,
     chains,
   };
   for (const { link, message } of s.firsts.values()) {
     const n = nodes.find((x) => x.node === message.node) as (typeof nodes)[number];
-    s.heard.set(n.node, freshHeard(link, n.incarnation, s.now.mono));
+    s.heard.set(n.node, {
+      ...newlyHeard(n.incarnation, link, s.now.mono),
+      process: message.process,
+      told: true,
+    });
     s.registering.push({ link, node: n.node, incarnation: n.incarnation });
   }
   s.firsts.clear();
-}
-
-function freshHeard(
-  link: string,
-  of: Incarnation,
-  mono: number,
-): CoordinatorState['heard'] extends Map<NodeName, infer H> ? H : never {
-  return {
-    incarnation: of,
-    link,
-    at: mono,
-    since: mono,
-    beat: 0,
-    leaseUntil: mono,
-    deniedAfter: new Map(),
-    reports: new Map(),
-    unreachable: new Map(),
-    leaving: false,
-    failed: '',
-    space: 'ok',
-    fullSince: null,
-    gone: false,
-    admitted: false,
-    heldEpoch: 0 as Epoch,
-    heldRevision: 0 as Revision,
-    sentRevision: 0 as Revision,
-    sentAt: Number.NEGATIVE_INFINITY,
-  };
 }
 
 /** Orders the members of a new chain so that heads and tails are even. */
@@ -447,6 +466,8 @@ function createState(config: CoordinatorConfig, now: Now): CoordinatorState {
     leading: { at: 'follower' },
     resigned: false,
     leaseTag: null,
+    leaseDamage: '',
+    leaseDoubt: false,
     leaseHolder: '',
     leaseAddress: '',
     leaseReleased: false,
@@ -460,9 +481,16 @@ function createState(config: CoordinatorConfig, now: Now): CoordinatorState {
     work: null,
     saving: null,
     savedAt: never,
+    retryAt: null,
+    lookedAt: never,
+    stateTrouble: '',
+    reigns: 0,
     storeId: 0,
     storeCalls: new Map(),
     takeoverAt: now.mono,
+    hearingOver: false,
+    confirmed: false,
+    foreign: new Map(),
     counter: 0,
     heard: new Map(),
     lived: new Map(),

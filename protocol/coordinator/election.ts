@@ -4,18 +4,11 @@
  * into the state; what it read in that very write is its state (R11).
  */
 import { leaseGrantedMs, leaseHeldMs } from '../timings.ts';
-import type { Epoch, Revision } from '../words.ts';
+import type { Epoch, Reign, Revision } from '../words.ts';
 import type { StoredObject, StoreOutcome } from './contract.ts';
+import { orphan, withReign } from './history.ts';
 import { type ClusterState, type CoordinatorState, notice, type StoreCall } from './state.ts';
-
-interface LeaseRecord {
-  readonly holder: string;
-  readonly address: string;
-  readonly durationMs: number;
-  /** Rises with every renewal, so that the object changes. */
-  readonly renewal: number;
-  readonly released: boolean;
-}
+import { readLease, readState, writeLease, writeState } from './stored.ts';
 
 /** Grants, decisions and publications happen only while this is true (R12). */
 export const leads = (s: CoordinatorState): boolean =>
@@ -61,7 +54,8 @@ export function tickElection(s: CoordinatorState): void {
     }
     return;
   }
-  if (s.now.mono - s.leaseSentAt >= t.coordinatorRenewMs && !busyWith(s, 'renew')) {
+  const busy = busyWith(s, 'renew') || busyWith(s, 'readLease');
+  if (s.now.mono - s.leaseSentAt >= t.coordinatorRenewMs && !busy) {
     s.leaseSentAt = s.now.mono;
     call(s, { kind: 'renew', sentAt: s.now.mono }, 'lease', {
       value: leaseRecord(s, false),
@@ -70,16 +64,15 @@ export function tickElection(s: CoordinatorState): void {
   }
 }
 
-function leaseRecord(s: CoordinatorState, released: boolean): string {
-  const record: LeaseRecord = {
+const leaseRecord = (s: CoordinatorState, released: boolean): string =>
+  writeLease({
     holder: s.config.name,
+    process: s.config.process,
     address: s.config.address,
     durationMs: s.desired.timings.coordinatorLeaseMs,
     renewal: s.storeId,
     released,
-  };
-  return JSON.stringify(record);
-}
+  });
 
 export function onLease(
   s: CoordinatorState,
@@ -90,6 +83,8 @@ export function onLease(
   if (what.kind === 'readLease') return onLeaseRead(s, o);
   if (o.kind === 'written') {
     s.leaseTag = o.tag;
+    s.leaseDoubt = false;
+    s.leaseDamage = '';
     s.leaderUntil =
       what.sentAt + leaseHeldMs(s.desired.timings.coordinatorLeaseMs, s.desired.timings.clockRate);
     if (what.kind === 'acquire' && s.leading.at === 'follower') {
@@ -102,33 +97,56 @@ export function onLease(
     }
     return;
   }
-  if (what.kind === 'renew' && o.kind === 'conflict') stepDown(s, 'another coordinator took the lease');
-  // An unknown outcome may have changed the tag: the next read tells.
-  if (what.kind === 'renew' && o.kind === 'unknown') call(s, { kind: 'readLease' }, 'lease', null);
+  if (o.kind === 'read') return;
+  // No answer: the record that lies there may be this very one. A conflict after that says so too; the next read tells.
+  if (o.kind === 'unknown') s.leaseDoubt = true;
+  if (o.kind === 'conflict') {
+    if (what.kind === 'acquire') return;
+    if (!s.leaseDoubt) return stepDown(s, 'another coordinator took the lease');
+    s.leaseSentAt = Number.NEGATIVE_INFINITY;
+  }
+  if (!busyWith(s, 'readLease')) call(s, { kind: 'readLease' }, 'lease', null);
 }
 
 function onLeaseRead(s: CoordinatorState, o: StoreOutcome): void {
   if (o.kind !== 'read') return;
-  const record = o.value === null ? null : (JSON.parse(o.value) as LeaseRecord);
+  const found = o.value === null ? null : readLease(o.value);
   if (o.tag !== s.leaseTag || s.leaseSeenAt === Number.NEGATIVE_INFINITY) s.leaseSeenAt = s.now.mono;
   s.leaseTag = o.tag;
+  noteDamage(s, found?.ok === false ? found.why : '');
+  // It is nobody's to take: who wrote it is not known, nor for how long it counts.
+  if (found?.ok === false) return stepDown(s, s.leaseDamage);
+  const record = found === null ? null : found.value;
   s.leaseHolder = record?.holder ?? '';
   s.leaseAddress = record?.released === true ? '' : (record?.address ?? '');
   s.leaseReleased = record === null || record.released;
   s.leaseDurationMs = record?.durationMs ?? 0;
+  const own = record?.process === s.config.process && !record.released;
   if (s.leading.at !== 'follower') {
-    if (record === null || record.holder !== s.config.name || record.released)
-      stepDown(s, 'another coordinator holds the lease');
+    // Its own renewal, of which it did not hear: the next one goes on from there.
+    if (!own) stepDown(s, 'another coordinator holds the lease');
     return;
   }
   const free =
     s.leaseReleased ||
+    // An own record that it wrote without hearing of it: nobody else can hold the lease.
+    (own && s.leaseDoubt) ||
     s.now.mono - s.leaseSeenAt >= leaseGrantedMs(s.leaseDurationMs, s.desired.timings.clockRate);
   if (!free || s.resigned || busyWith(s, 'acquire')) return;
   call(s, { kind: 'acquire', sentAt: s.now.mono }, 'lease', {
     value: leaseRecord(s, false),
     expect: s.leaseTag,
   });
+}
+
+function noteDamage(s: CoordinatorState, why: string): void {
+  const sentence =
+    why === ''
+      ? ''
+      : `the lease in the state store ${why}; nobody can lead until it is removed (kubectl delete lease, or the files lease.*.json): coordinators make it anew`;
+  if (sentence !== '' && sentence !== s.leaseDamage) notice(s, 'error', 'lease.unreadable', { why });
+  s.leaseDamage = sentence;
+  if (sentence !== '') s.leaseHolder = s.leaseAddress = '';
 }
 
 /** Stops everything that only a leader may do, at once. */
@@ -139,9 +157,15 @@ export function stepDown(s: CoordinatorState, why: string): void {
   s.leaderUntil = Number.NEGATIVE_INFINITY;
   s.leaseSeenAt = Number.NEGATIVE_INFINITY;
   s.leaseReadAt = s.now.mono;
+  s.leaseDoubt = false;
   s.saved = null;
   s.work = null;
   s.saving = null;
+  s.retryAt = null;
+  s.stateTrouble = '';
+  s.orphans.clear();
+  s.foreign.clear();
+  s.confirmed = false;
   s.heard.clear();
   // What it granted once says nothing about what others grant from now on.
   s.leases.clear();
@@ -177,23 +201,36 @@ export function onStateRead(s: CoordinatorState, o: StoreOutcome): void {
   }
   s.stateTag = o.tag;
   if (o.value === null) {
-    s.saved = null;
-    s.work = null;
-    s.leading = { at: 'leader' };
-    s.takeoverAt = s.now.mono;
+    takeOver(s, null);
     return;
   }
-  const old = JSON.parse(o.value) as ClusterState;
-  fence(s, { ...old, epoch: (old.epoch + 1) as Epoch, revision: (old.revision + 1) as Revision });
+  const old = readState(o.value);
+  if (!old.ok) {
+    takeOver(s, null);
+    return orphan(s, `what lies in the state store ${old.why}`);
+  }
+  fence(s, {
+    ...old.value,
+    epoch: (old.value.epoch + 1) as Epoch,
+    revision: (old.value.revision + 1) as Revision,
+  });
 }
 
-/** Writes `state`, whose epoch is this leader's, as its first act. */
+/** Writes `state`, whose epoch is this leader's, as its first act: a leadership of its own in the state's history. */
 export function fence(s: CoordinatorState, state: ClusterState): void {
-  const leased: ClusterState = {
+  const { epoch, revision } = state;
+  const fenced: ClusterState = {
     ...state,
+    reigns: withReign(state.reigns, { epoch, id: nextReign(s), from: revision }),
     leaseMsMax: Math.max(state.leaseMsMax, s.desired.timings.readLeaseMs),
   };
-  call(s, { kind: 'fence', state: leased }, 'state', { value: JSON.stringify(leased), expect: s.stateTag });
+  call(s, { kind: 'fence', state: fenced }, 'state', { value: writeState(fenced), expect: s.stateTag });
+}
+
+/** Random as the process's number is, and another one for each leadership of this process. */
+export function nextReign(s: CoordinatorState): Reign {
+  s.reigns++;
+  return ((s.config.process + s.reigns) % Number.MAX_SAFE_INTEGER) as Reign;
 }
 
 export function onFenced(s: CoordinatorState, state: ClusterState, o: StoreOutcome): void {
@@ -204,13 +241,31 @@ export function onFenced(s: CoordinatorState, state: ClusterState, o: StoreOutco
       o.kind === 'conflict' ? 'another coordinator wrote the state' : 'the state could not be written',
     );
   s.stateTag = o.tag;
+  takeOver(s, state);
+  notice(s, 'info', 'leader.elected', { name: s.config.name, epoch: state.epoch, revision: state.revision });
+  answerSaved(s, state);
+}
+
+/** Leads from now on, with the state that lies in the store; null = none does. Everybody has a full chance to be heard (R46). */
+function takeOver(s: CoordinatorState, state: ClusterState | null): void {
   s.saved = state;
   s.work = state;
   s.leading = { at: 'leader' };
   s.takeoverAt = s.now.mono;
+  s.hearingOver = false;
+  s.confirmed = false;
   s.savedAt = s.now.mono;
+  s.lookedAt = s.now.mono;
   s.counter = 0;
   s.heard.clear();
+  s.foreign.clear();
+  s.orphans.clear();
   s.publishedAt.clear();
-  notice(s, 'info', 'leader.elected', { name: s.config.name, epoch: state.epoch, revision: state.revision });
+}
+
+/** Orders that this state carries out are answered. */
+export function answerSaved(s: CoordinatorState, state: ClusterState): void {
+  const done = s.pendingCommands.filter((c) => c.revision <= state.revision);
+  s.pendingCommands = s.pendingCommands.filter((c) => c.revision > state.revision);
+  for (const c of done) s.effects.replies.push({ tag: c.tag, ok: true, message: c.message });
 }

@@ -2,8 +2,9 @@
  * Who is alive, as far as this leader heard: healthy, suspect, dead, flapping (section 6). Silence counts
  * only while the leader itself ran.
  */
+import { hearingMs } from '../timings.ts';
 import type { NodeName } from '../words.ts';
-import { type CoordinatorState, type Heard, type Lived, notice, type SavedNode } from './state.ts';
+import { type CoordinatorState, type Lived, notice, type SavedNode } from './state.ts';
 
 export type NodeStatus = 'healthy' | 'suspect' | 'dead' | 'flapping' | 'failed' | 'left';
 
@@ -13,19 +14,17 @@ const flapDeaths = 4;
 
 export function statusOf(s: CoordinatorState, n: SavedNode): NodeStatus {
   const h = s.heard.get(n.node);
-  const silence = s.now.mono - lastHeard(s, n, h);
-  if (h?.incarnation === n.incarnation) {
-    if (h.gone) return 'left';
-    if (h.failed !== '') return 'failed';
-  }
-  if (silence > s.desired.timings.deadMs) return 'dead';
+  const t = s.desired.timings;
+  const isHeard = h?.incarnation === n.incarnation;
+  // From takeover on: what nobody could hear before does not count as silence (R24), and it begins to count when the
+  // node had its full chance to be heard (R46).
+  const silence = s.now.mono - (isHeard ? h.at : s.takeoverAt);
+  if (isHeard && h.gone) return 'left';
+  if (isHeard && h.failed !== '') return 'failed';
+  if (silence > (isHeard ? t.deadMs : Math.max(t.deadMs, hearingMs(t)))) return 'dead';
   if (silence > s.desired.timings.suspectMs) return 'suspect';
   return flapping(s, n.node) ? 'flapping' : 'healthy';
 }
-
-/** From takeover on: what nobody could hear before does not count as silence (R24). */
-const lastHeard = (s: CoordinatorState, n: SavedNode, h: Heard | undefined): number =>
-  h?.incarnation === n.incarnation ? h.at : s.takeoverAt;
 
 export function livedOf(s: CoordinatorState, node: NodeName): Lived {
   let l = s.lived.get(node);

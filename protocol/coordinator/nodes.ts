@@ -1,5 +1,14 @@
 /** Nodes as the leader hears them: registration, heartbeats, read leases, sets. Nothing of this is stored per beat (P47). */
-import type { AssignmentSet, Goodbye, Heartbeat, Refused, Register, ReplicaReport } from '../messages.ts';
+import { limits } from '../limits.ts';
+import type {
+  AssignmentSet,
+  Goodbye,
+  Heartbeat,
+  Holdings,
+  Refused,
+  Register,
+  ReplicaReport,
+} from '../messages.ts';
 import { leaseGrantedMs } from '../timings.ts';
 import {
   type Assignment,
@@ -9,7 +18,9 @@ import {
   type NodeName,
   type Slot,
 } from '../words.ts';
-import { leads, stepDown } from './election.ts';
+import { doubt, hearing, judgeForeign } from './doubt.ts';
+import { leads } from './election.ts';
+import { beyond, issuedBeyond, registerBeyond, reportsBeyond } from './history.ts';
 import { changeNode } from './saving.ts';
 import {
   assignmentOf,
@@ -19,6 +30,7 @@ import {
   nodeOf,
   notice,
   type SavedChain,
+  type SavedMember,
 } from './state.ts';
 
 export function refuse(s: CoordinatorState, link: string, code: Refused['code'], why: string): void {
@@ -33,61 +45,50 @@ export function refuse(s: CoordinatorState, link: string, code: Refused['code'],
   });
 }
 
+/** Names that one leader keeps at the same time: more registrations than any cluster has nodes are refused. */
+const namesMax = 4096;
+
 export function onRegister(s: CoordinatorState, link: string, m: Register): void {
-  if (!leads(s)) {
-    if (s.leading.at === 'orphan') noteOrphan(s, link, m);
-    return refuse(
-      s,
-      link,
-      s.leading.at === 'orphan' ? 'RECOVER' : 'NOT_LEADER',
-      orphanOr(s, `${s.config.name} does not lead`),
-    );
-  }
-  if (s.work === null) return registerFirst(s, link, m);
-  if (m.clusterId !== '' && m.clusterId !== s.work.clusterId)
+  if (!leads(s)) return refuseAll(s, link, () => noteOrphan(s, link, m));
+  if (s.work === null || s.saved === null) return registerFirst(s, link, m);
+  if (m.clusterId !== '' && m.clusterId !== s.saved.clusterId) {
+    if (s.foreign.size < namesMax) s.foreign.set(m.node, m.clusterId);
+    judgeForeign(s);
     return refuse(
       s,
       link,
       'WRONG_CLUSTER',
-      `the store of ${m.node} belongs to cluster ${m.clusterId}, this is ${s.work.clusterId}; give the node an empty data folder, or connect it to its own cluster`,
+      `the store of ${m.node} belongs to cluster ${m.clusterId}, this is ${s.saved.clusterId}; give the node an empty data folder, or connect it to its own cluster`,
     );
-  if (m.epoch > s.work.epoch) {
-    // The state went back in time, or another leads: either way nothing good comes of going on (P34).
-    refuse(
-      s,
-      link,
-      'OLD_EPOCH',
-      `${m.node} has seen epoch ${m.epoch}, this coordinator has ${s.work.epoch}: its state is older than the cluster; restore a newer state or use recover`,
-    );
-    return stepDown(s, `${m.node} has seen the higher epoch ${m.epoch}`);
   }
-  // It asks again because the save takes its time: the incarnation that is on its way is the answer.
-  if (s.registering.some((r) => r.node === m.node && r.link === link)) return;
-  s.counter++;
-  const issued = incarnation(s.work.epoch, s.counter);
+  const more = registerBeyond(s.saved, m);
+  if (more !== '') return doubt(s, m.node, more);
+  if (m.clusterId !== '') s.confirmed = true;
   const before = s.heard.get(m.node);
   const known = nodeOf(s.work, m.node);
   const sameStore = known?.store === m.store;
+  // It asks again because the way is long, or the save takes its time: what was issued to this process is the answer.
+  if (
+    sameStore &&
+    before?.process === m.process &&
+    before.incarnation === known.incarnation &&
+    !before.gone
+  ) {
+    before.at = s.now.mono;
+    before.link = link;
+    s.registering = s.registering.filter((r) => r.node !== m.node);
+    s.registering.push({ link, node: m.node, incarnation: known.incarnation });
+    return;
+  }
+  if (known === undefined && s.work.nodes.length >= namesMax)
+    return refuse(s, link, 'NAME_TAKEN', `this cluster has ${namesMax} nodes; ${m.node} is one too many`);
+  s.counter++;
+  const issued = incarnation(s.work.epoch, s.counter);
   s.heard.set(m.node, {
-    incarnation: issued,
-    link,
-    at: s.now.mono,
-    since: s.now.mono,
-    beat: 0,
-    leaseUntil: s.now.mono,
-    deniedAfter: new Map(),
+    ...newlyHeard(issued, link, s.now.mono),
+    process: m.process,
+    told: true,
     reports: new Map(m.reports.map((r) => [r.slot, r])),
-    unreachable: new Map(),
-    leaving: false,
-    failed: '',
-    space: 'ok',
-    fullSince: null,
-    gone: false,
-    admitted: false,
-    heldEpoch: 0 as Heard['heldEpoch'],
-    heldRevision: 0 as Heard['heldRevision'],
-    sentRevision: 0 as Heard['sentRevision'],
-    sentAt: Number.NEGATIVE_INFINITY,
   });
   // The old process is over when it said so, or when the new one holds the store's lock on the same machine (R23).
   const over =
@@ -106,36 +107,81 @@ export function onRegister(s: CoordinatorState, link: string, m: Register): void
   s.registering.push({ link, node: m.node, incarnation: issued });
 }
 
+/** A node of which this leader hears for the first time. */
+export const newlyHeard = (of: Incarnation, link: string, at: number): Heard => ({
+  incarnation: of,
+  process: 0,
+  told: false,
+  link,
+  at,
+  since: at,
+  beat: 0,
+  leaseUntil: at,
+  deniedAfter: new Map(),
+  reports: new Map(),
+  unreachable: new Map(),
+  leaving: false,
+  failed: '',
+  space: 'ok',
+  fullSince: null,
+  gone: false,
+  admitted: false,
+  heldEpoch: 0 as Heard['heldEpoch'],
+  heldRevision: 0 as Heard['heldRevision'],
+  sentRevision: 0 as Heard['sentRevision'],
+  sentOver: '',
+  sentAt: Number.NEGATIVE_INFINITY,
+  undropped: new Set(),
+});
+
 /** No state yet: only blank nodes may begin a cluster; any other says that a state was lost (R30). */
 function registerFirst(s: CoordinatorState, link: string, m: Register): void {
-  if (m.clusterId !== '') {
-    const why = `there is no saved state, but ${m.node} belongs to cluster ${m.clusterId}: the state was lost`;
-    orphan(s, why);
-    noteOrphan(s, link, m);
-    return refuse(s, link, 'RECOVER', why);
+  if (m.clusterId === '') {
+    // Decided, and being saved: it asks again when that is done.
+    if (s.work === null && s.firsts.size < namesMax) s.firsts.set(m.node, { link, message: m });
+    return;
   }
-  s.firsts.set(m.node, { link, message: m });
+  doubt(s, m.node, `belongs to cluster ${m.clusterId}, and there is no saved state`);
 }
 
-/** Holds the lease and leads nothing until an operator's word. */
-export function orphan(s: CoordinatorState, why: string): void {
-  s.leading = { at: 'orphan', why };
-  notice(s, 'error', 'state.lost', { why });
+/** One that does not lead says why. While it doubts it says nothing: the answer of the store is on its way. */
+function refuseAll(s: CoordinatorState, link: string, note: () => void): void {
+  if (s.leading.at === 'doubting') return;
+  if (s.leading.at !== 'orphan') return refuse(s, link, 'NOT_LEADER', `${s.config.name} does not lead`);
+  note();
+  if (s.leading.at === 'orphan') refuse(s, link, 'RECOVER', s.leading.why);
 }
-
-const orphanOr = (s: CoordinatorState, otherwise: string): string =>
-  s.leading.at === 'orphan' ? s.leading.why : otherwise;
 
 function noteOrphan(s: CoordinatorState, link: string, m: Register): void {
+  if (s.leading.at === 'orphan' && s.leading.foreign && m.clusterId === s.saved?.clusterId) {
+    // The state's own nodes come after all: whose it is was the only doubt.
+    notice(s, 'info', 'state.confirmed', { node: m.node });
+    s.confirmed = true;
+    s.leading = { at: 'leader' };
+    return;
+  }
+  const before = s.orphans.get(m.node);
+  if (before === undefined && s.orphans.size >= namesMax) return;
+  const same = before?.store === m.store;
   s.orphans.set(m.node, {
     link,
-    epoch: m.epoch,
+    held: m,
+    incarnation: m.previous,
     clusterId: m.clusterId,
     place: m.place,
     store: m.store,
-    assignments: m.assignments,
-    lost: new Set(m.reports.filter((r) => r.state === 'lost').map((r) => r.slot)),
+    reports: new Map(m.reports.map((r) => [r.slot, r])),
+    assignments: same ? before.assignments : new Map(),
+    complete: same && before.complete,
   });
+}
+
+/** What a node installed last, page by page; counts when it told all of it. */
+export function onHoldings(s: CoordinatorState, m: Holdings): void {
+  const o = s.leading.at === 'orphan' ? s.orphans.get(m.node) : undefined;
+  if (o === undefined || o.store !== m.store) return;
+  for (const a of m.assignments) o.assignments.set(a.slot, a);
+  if (m.more === 0) o.complete = true;
 }
 
 /** Any lease that a predecessor granted is over by then (P43, R14). */
@@ -164,14 +210,16 @@ export function leaseUntil(s: CoordinatorState, node: NodeName, of: Incarnation,
 }
 
 export function onHeartbeat(s: CoordinatorState, link: string, m: Heartbeat): void {
-  if (!leads(s) || s.saved === null || s.work === null)
-    return refuse(
-      s,
-      link,
-      s.leading.at === 'orphan' ? 'RECOVER' : 'NOT_LEADER',
-      orphanOr(s, `${s.config.name} does not lead`),
-    );
+  if (!leads(s)) return refuseAll(s, link, () => undefined);
+  if (s.saved === null || s.work === null) {
+    // Who sends heartbeats was registered once: there was a state (R30, R43).
+    return doubt(s, nameOf(link), 'was registered before, and there is no saved state');
+  }
   const known = s.saved.nodes.find((n) => n.incarnation === m.incarnation);
+  const more =
+    beyond(s.saved, m) ||
+    (known === undefined ? issuedBeyond(s, m.incarnation) : reportsBeyond(s.saved, m.reports));
+  if (more !== '') return doubt(s, known?.node ?? nameOf(link), more);
   if (known === undefined) {
     if (s.work.nodes.some((n) => n.incarnation === m.incarnation)) return;
     return refuse(
@@ -189,7 +237,7 @@ export function onHeartbeat(s: CoordinatorState, link: string, m: Heartbeat): vo
       'UNKNOWN_INCARNATION',
       `a newer process of ${known.node} registered; register anew`,
     );
-  if (m.epoch > s.saved.epoch) return stepDown(s, `${known.node} holds a set of the higher epoch ${m.epoch}`);
+  s.confirmed = true;
   const h = heardOf(s, known.node, m.incarnation, link);
   if (h.gone || m.beat <= h.beat) return;
   h.beat = m.beat;
@@ -199,6 +247,7 @@ export function onHeartbeat(s: CoordinatorState, link: string, m: Heartbeat): vo
     for (const r of m.reports) h.reports.set(r.slot, r);
     h.heldEpoch = m.epoch;
     h.heldRevision = m.revision;
+    h.told ||= s.saved.chains.every((c) => !involves(c, m.incarnation) || h.reports.has(c.slot));
   }
   h.unreachable = new Map(m.unreachable.map((u) => [u.node, u.forMs]));
   h.leaving = m.leaving;
@@ -208,30 +257,13 @@ export function onHeartbeat(s: CoordinatorState, link: string, m: Heartbeat): vo
   grant(s, known.node, h, m);
 }
 
+/** Links are called after the node at their other end. */
+const nameOf = (link: string): NodeName => link.replace(/#\d+$/, '') as NodeName;
+
 function heardOf(s: CoordinatorState, node: NodeName, of: Incarnation, link: string): Heard {
   const known = s.heard.get(node);
   if (known?.incarnation === of) return known;
-  const h: Heard = {
-    incarnation: of,
-    link,
-    at: s.now.mono,
-    since: s.now.mono,
-    beat: 0,
-    leaseUntil: takeoverLease(s),
-    deniedAfter: new Map(),
-    reports: new Map(),
-    unreachable: new Map(),
-    leaving: false,
-    failed: '',
-    space: 'ok',
-    fullSince: null,
-    gone: false,
-    admitted: false,
-    heldEpoch: 0 as Heard['heldEpoch'],
-    heldRevision: 0 as Heard['heldRevision'],
-    sentRevision: 0 as Heard['sentRevision'],
-    sentAt: Number.NEGATIVE_INFINITY,
-  };
+  const h: Heard = { ...newlyHeard(of, link, s.now.mono), leaseUntil: takeoverLease(s) };
   s.heard.set(node, h);
   return h;
 }
@@ -240,7 +272,7 @@ function heardOf(s: CoordinatorState, node: NodeName, of: Incarnation, link: str
 function grant(s: CoordinatorState, node: NodeName, h: Heard, m: Heartbeat): void {
   const saved = s.saved as ClusterState;
   const leaseMs =
-    m.epoch === saved.epoch && h.failed === ''
+    m.epoch === saved.epoch && h.failed === '' && !hearing(s)
       ? Math.min(s.desired.timings.readLeaseMs, saved.leaseMsMax)
       : 0;
   const denied = deniedSlots(s, node, h);
@@ -304,27 +336,13 @@ export function publishTo(s: CoordinatorState, node: NodeName, h: Heard): void {
   const saved = s.saved;
   if (saved === null || !leads(s) || h.gone) return;
   if (h.heldEpoch === saved.epoch && h.heldRevision === saved.revision) return;
-  // Sent and not yet installed: again only when it may be lost.
-  if (h.sentRevision === saved.revision && s.now.mono - h.sentAt < 2 * s.desired.timings.heartbeatMs) return;
+  // Sent and on its way, however long that is: again only when it is lost, with the connection or in a full queue.
+  const sent = h.sentRevision === saved.revision && h.sentOver === h.link;
+  if (sent && s.now.mono - h.sentAt < s.desired.timings.deadMs / 2) return;
   h.sentRevision = saved.revision;
+  h.sentOver = h.link;
   h.sentAt = s.now.mono;
-  const assignments: Assignment[] = [];
-  const routes: Assignment[] = [];
-  for (const c of saved.chains) {
-    const a = assignmentFor(s, c, node, h);
-    if (a === null) routes.push(assignmentOf(c));
-    else assignments.push(a);
-  }
-  const set: AssignmentSet = {
-    kind: 'set',
-    clusterId: saved.clusterId,
-    epoch: saved.epoch,
-    revision: saved.revision,
-    incarnation: h.incarnation,
-    assignments,
-    routes,
-  };
-  s.effects.sends.push({ link: h.link, message: set });
+  for (const set of pagesOf(s, saved, node, h)) s.effects.sends.push({ link: h.link, message: set });
   for (const c of saved.chains) {
     const p = s.publishedAt.get(c.slot);
     if (c.handedOut && p?.version !== c.version)
@@ -332,8 +350,39 @@ export function publishTo(s: CoordinatorState, node: NodeName, h: Heard): void {
   }
 }
 
+/** The set of one node, in pages that fit a frame whatever the names are. */
+function pagesOf(s: CoordinatorState, saved: ClusterState, node: NodeName, h: Heard): AssignmentSet[] {
+  const { clusterId, epoch, revision, chains } = saved;
+  const reign = saved.reigns.at(-1)?.id as AssignmentSet['reign'];
+  const pages = Math.max(1, Math.ceil(chains.length / limits.pageChains));
+  return Array.from({ length: pages }, (_, page) => {
+    const assignments: Assignment[] = [];
+    const routes: Assignment[] = [];
+    for (const c of chains.slice(page * limits.pageChains, (page + 1) * limits.pageChains)) {
+      const a = assignmentFor(s, c, node, h);
+      if (a === null) routes.push(assignmentOf(c));
+      else assignments.push(a);
+    }
+    const more = pages - 1 - page;
+    const { incarnation: of } = h;
+    return {
+      kind: 'set',
+      clusterId,
+      epoch,
+      reign,
+      revision,
+      incarnation: of,
+      page,
+      more,
+      assignments,
+      routes,
+    };
+  });
+}
+
 /** What this node should know of a chain as its own business; null = nothing. */
 function assignmentFor(s: CoordinatorState, c: SavedChain, node: NodeName, h: Heard): Assignment | null {
+  h.undropped.delete(c.slot);
   if (involves(c, h.incarnation)) {
     // Remaining members get the version only when nobody who is left out can still answer reads (R6).
     return c.handedOut ? assignmentOf(c) : null;
@@ -343,12 +392,40 @@ function assignmentFor(s: CoordinatorState, c: SavedChain, node: NodeName, h: He
   if (!holds) return null;
   // The left-out one may know at once: installing it ends its lease. Data goes only when the chain is whole without it (R19).
   const keep = c.members.some((m) => m.node === node) || c.joiner?.node === node;
-  return { ...assignmentOf(c), drop: !keep && dropAllowed(c, s.desired.replicationFactor) };
+  const drop = !keep && dropAllowed(s, c);
+  if (!keep && !drop) h.undropped.add(c.slot);
+  return { ...assignmentOf(c), drop };
 }
 
-/** A short chain may still want this node back, by delta: only one of full length lets the data go. */
-const dropAllowed = (c: SavedChain, length: number): boolean =>
-  c.handedOut && c.members.length >= length && c.members.every((m) => m.whole) && c.joiner === null;
+/**
+ * A short chain may still want this node back, by delta: only one of full length lets the data go, and only when each of
+ * its members said to this leader that it serves in this very version (R19, R44).
+ */
+const dropAllowed = (s: CoordinatorState, c: SavedChain): boolean =>
+  c.handedOut &&
+  c.members.length >= s.desired.replicationFactor &&
+  c.joiner === null &&
+  !hearing(s) &&
+  c.members.every((m) => m.whole && servesNow(s, c, m));
+
+/** Data may go now that had to stay when the node was last told: it is told again, in a newer set. */
+export function dropLater(s: CoordinatorState): void {
+  const { saved } = s;
+  if (saved === null) return;
+  for (const h of s.heard.values())
+    for (const slot of h.undropped) {
+      const c = saved.chains[slot];
+      if (c === undefined || !dropAllowed(s, c)) continue;
+      s.proveStore = true;
+      return;
+    }
+}
+
+function servesNow(s: CoordinatorState, c: SavedChain, m: SavedMember): boolean {
+  const h = s.heard.get(m.node);
+  const report = h?.incarnation === m.incarnation ? h.reports.get(c.slot) : undefined;
+  return report?.version === c.version && report.state === 'serving';
+}
 
 /** A node that does not act on a chain any more: it installed a version without itself, or holds nothing. */
 export function acknowledgedLeaving(
@@ -382,6 +459,7 @@ export function announceRegistered(s: CoordinatorState): void {
           kind: 'registered',
           clusterId: saved.clusterId,
           epoch: saved.epoch,
+          reign: saved.reigns.at(-1)?.id as AssignmentSet['reign'],
           incarnation: r.incarnation,
           slots: saved.slots,
         },

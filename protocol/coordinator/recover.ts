@@ -2,7 +2,10 @@
 import {
   type ChainVersion,
   type Epoch,
+  type Incarnation,
   incarnation,
+  incarnationEpoch,
+  type Member,
   type NodeName,
   type Revision,
   type Slot,
@@ -15,6 +18,7 @@ import {
   type CoordinatorState,
   nodeOf,
   notice,
+  type Orphan,
   type SavedChain,
   type SavedMember,
 } from './state.ts';
@@ -43,51 +47,63 @@ export function drainNode(s: CoordinatorState, node: NodeName, drain: boolean): 
   };
 }
 
+/** What a given-up node may know more than anybody who reports: versions and epochs leave that much room (R30). */
+const roomForGivenUp = 1000;
+
 /**
- * Rebuilds a lost state from what nodes report (R30): epoch above all reported; per slot the highest version that any
- * store installed, all of whose members must report or be given up by name.
+ * Builds a lost state anew from what nodes report and from what is left of it (R30, R43): epoch above all reported; per
+ * slot the highest version that any store installed, all of whose members must report or be given up by name. Had a
+ * higher one been in force, one of those members would know it (4.1).
  */
 export function recover(
   s: CoordinatorState,
   command: CoordinatorCommand & { kind: 'recover' },
 ): CommandResult {
-  if (s.leading.at !== 'orphan')
-    return {
-      ok: false,
-      message: 'recover is only for a leader whose state was lost; this one has its state',
-    };
+  const refused = mayNotRecover(s);
+  if (refused !== '') return { ok: false, message: refused };
   const nodes = [...s.orphans].filter(([, o]) => o.clusterId === command.clusterId);
-  if (nodes.length === 0)
+  if (nodes.length === 0) return { ok: false, message: nobodyOf(s, command.clusterId) };
+  const silent = nodes.filter(([name, o]) => !o.complete && !command.giveUp.includes(name));
+  if (silent.length > 0)
     return {
       ok: false,
-      message: `no node of cluster ${command.clusterId} has registered; start the nodes first`,
+      message: `${silent.map(([name]) => name).join(', ')} has not told yet what it holds; ask again in a moment`,
     };
-  const epoch = (Math.max(...nodes.map(([, o]) => o.epoch)) + 1) as Epoch;
+  const left = s.saved?.clusterId === command.clusterId ? s.saved : null;
+  const slots = left?.slots ?? s.desired.slots;
+  const room = command.giveUp.length > 0 ? roomForGivenUp : 1;
+  const epochs = nodes.flatMap(([, o]) => [o.held.epoch, incarnationEpoch(o.incarnation)]);
+  const epoch = (Math.max(left?.epoch ?? 0, ...epochs) + room) as Epoch;
   const chains: SavedChain[] = [];
-  for (let slot = 0; slot < s.desired.slots; slot++) {
-    const result = recoverChain(s, slot as Slot, command);
+  for (let slot = 0; slot < slots; slot++) {
+    const result = recoverChain(new Map(nodes), left, slot as Slot, command, room);
     if (typeof result === 'string') return { ok: false, message: result };
     chains.push(result);
   }
+  const revisions = nodes.map(([, o]) => o.held.revision);
+  const revision = (Math.max(left?.revision ?? 0, ...revisions) + 1) as Revision;
   const state: ClusterState = {
-    format: 1,
+    format: 2,
     clusterId: command.clusterId,
     epoch,
-    revision: 1 as Revision,
-    slots: s.desired.slots,
-    leaseMsMax: s.desired.timings.readLeaseMs,
-    nodes: nodes.map(([node, o]) => ({
-      node,
-      store: o.store,
-      incarnation: incarnation(epoch, 0),
-      place: o.place,
-      drain: false,
-    })),
+    revision,
+    slots,
+    // Nothing before it counts: what nodes of earlier epochs hold is what this was built from.
+    reigns: [],
+    leaseMsMax: Math.max(left?.leaseMsMax ?? 0, s.desired.timings.readLeaseMs),
+    nodes: nodes
+      .map(([node, o]) => ({
+        node,
+        store: o.store,
+        incarnation: incarnation(epoch, 0),
+        place: o.place,
+        drain: nodeOf(left, node)?.drain ?? false,
+      }))
+      .sort((a, b) => (a.node < b.node ? -1 : 1)),
     chains,
   };
   notice(s, 'error', 'state.recovered', { clusterId: command.clusterId, epoch, givenUp: command.giveUp });
   s.leading = { at: 'fencing' };
-  s.orphans.clear();
   fence(s, state);
   return {
     ok: true,
@@ -95,40 +111,77 @@ export function recover(
   };
 }
 
+function mayNotRecover(s: CoordinatorState): string {
+  const { at } = s.leading;
+  if (at === 'orphan') return '';
+  if (at === 'fencing' || at === 'doubting')
+    return 'this coordinator is just finding out what the state store holds; ask again in a moment';
+  if (at === 'follower') {
+    const leader = s.leaseAddress === '' ? 'the leader; there is none now' : `the leader, ${s.leaseAddress}`;
+    return `${s.config.name} does not lead; ask ${leader}`;
+  }
+  if (s.saved === null)
+    return 'there is no saved state, and no node of a cluster was heard yet; start the nodes, and ask again when one is heard';
+  return `recover is only for a state that was lost; this leader has its state (cluster ${s.saved.clusterId}, epoch ${s.saved.epoch}, revision ${s.saved.revision}), and no node holds more`;
+}
+
+function nobodyOf(s: CoordinatorState, clusterId: string): string {
+  const ids = [...new Set([...s.orphans.values()].map((o) => o.clusterId).filter((id) => id !== ''))];
+  const heard = ids.length === 0 ? '' : `; nodes of cluster ${ids.join(' and ')} have`;
+  return `no node of cluster ${clusterId} has registered${heard}; start the nodes first, and give the id that they have`;
+}
+
 function recoverChain(
-  s: CoordinatorState,
+  orphans: ReadonlyMap<NodeName, Orphan>,
+  left: ClusterState | null,
   slot: Slot,
   command: CoordinatorCommand & { kind: 'recover' },
+  room: number,
 ): SavedChain | string {
-  const known = [...s.orphans.values()].flatMap((o) => o.assignments.filter((a) => a.slot === slot));
-  const newest = known.reduce<(typeof known)[number] | null>(
-    (best, a) => (best === null || a.version > best.version ? a : best),
-    null,
-  );
+  const saved = left?.chains[slot];
+  let newest: { readonly version: ChainVersion; readonly members: readonly Member[] } | null = saved ?? null;
+  for (const o of orphans.values()) {
+    const known = o.assignments.get(slot);
+    if (known !== undefined && (newest === null || known.version > newest.version)) newest = known;
+  }
   if (newest === null)
     return `no node has ever held slot ${slot}; start the nodes that did, or begin a new cluster`;
+  const reportOf = (node: NodeName) => orphans.get(node)?.reports.get(slot);
+  const someServe = newest.members.some((m) => reportOf(m.node)?.state === 'serving');
   const members: SavedMember[] = [];
   for (const m of newest.members) {
-    const o = s.orphans.get(m.node);
-    if (o !== undefined && !o.lost.has(slot))
+    const o = orphans.get(m.node);
+    // One that knows the slot at no version at all has another store by now, unless the state says that it is this one.
+    const own =
+      newest === saved ? saved.members.find((x) => x.node === m.node && x.store === o?.store) : undefined;
+    const holds =
+      (own !== undefined || o?.assignments.has(slot) === true) && reportOf(m.node)?.state !== 'lost';
+    if (o !== undefined && holds)
       members.push({
         node: m.node,
         store: o.store,
         incarnation: m.incarnation,
         address: o.place.address,
         since: newest.version,
-        whole: true,
+        whole: own?.whole ?? (!someServe || reportOf(m.node)?.state === 'serving'),
       });
     else if (!command.giveUp.includes(m.node))
-      return `${m.node}, member of slot ${slot} at version ${newest.version}, has not registered; start it, or give it up by name`;
+      return `${m.node}, member of slot ${slot} at version ${newest.version}, ${o === undefined ? 'has not registered; start it' : 'has lost what it held of it'}, or give it up by name`;
   }
   if (members.length === 0) return `every member of slot ${slot} is given up: nothing to recover from`;
+  const excluded = new Map<Incarnation, { node: NodeName; incarnation: Incarnation }>();
+  for (const { node, incarnation: of } of [
+    ...newest.members,
+    ...(saved?.members ?? []),
+    ...(saved?.excluded ?? []),
+  ])
+    excluded.set(of, { node, incarnation: of });
   return {
     slot,
-    version: (newest.version + 1) as ChainVersion,
+    version: (newest.version + room) as ChainVersion,
     members,
     joiner: null,
-    excluded: newest.members.map(({ node, incarnation: i }) => ({ node, incarnation: i })),
+    excluded: [...excluded.values()],
     handedOut: false,
     reason: `recovered by an operator from version ${newest.version}`,
   };

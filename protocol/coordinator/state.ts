@@ -1,5 +1,5 @@
 /** What a coordinator saves, and what it knows beside that. */
-import type { Place, Register, ReplicaReport, SpaceLevel } from '../messages.ts';
+import type { Held, Place, Register, ReplicaReport, SpaceLevel } from '../messages.ts';
 import type { Targets } from '../planner/planner.ts';
 import type {
   Assignment,
@@ -8,6 +8,7 @@ import type {
   Incarnation,
   MonoMs,
   NodeName,
+  Reign,
   Revision,
   Slot,
   StoreId,
@@ -56,12 +57,21 @@ export interface SavedNode {
   readonly drain: boolean;
 }
 
+/** One leadership in the history of a state: it saved the revisions from `from` on, up to the next one's. */
+export interface SavedReign {
+  readonly epoch: Epoch;
+  readonly id: Reign;
+  readonly from: Revision;
+}
+
 export interface ClusterState {
-  readonly format: 1;
+  readonly format: 2;
   readonly clusterId: string;
   readonly epoch: Epoch;
   readonly revision: Revision;
   readonly slots: number;
+  /** Who led, oldest first, the last ones only (history.ts): by it a node that holds more than this state is known (R43). */
+  readonly reigns: readonly SavedReign[];
   /** Longest read lease that any leader may have granted under this state (R14). */
   readonly leaseMsMax: number;
   readonly nodes: readonly SavedNode[];
@@ -71,6 +81,10 @@ export interface ClusterState {
 /** What is only in memory of one node. */
 export interface Heard {
   readonly incarnation: Incarnation;
+  /** Random number of its process, 0 = it did not register with this leader. */
+  readonly process: number;
+  /** It told this leader of every slot that it has. */
+  told: boolean;
   link: string;
   at: MonoMs;
   /** When this leader first heard this incarnation. */
@@ -94,7 +108,11 @@ export interface Heard {
   heldEpoch: Epoch;
   heldRevision: Revision;
   sentRevision: Revision;
+  /** The connection over which that was sent. */
+  sentOver: string;
   sentAt: MonoMs;
+  /** Slots of which it was told that they go on without it, and not yet that its data may go. */
+  readonly undropped: Set<Slot>;
 }
 
 export interface Lived {
@@ -108,8 +126,25 @@ export type Leading =
   /** The lease is held; the state is being read and fenced. */
   | { readonly at: 'fencing' }
   | { readonly at: 'leader' }
-  /** No state, but nodes that belong to a cluster: waits for an operator's word (R30). */
-  | { readonly at: 'orphan'; readonly why: string };
+  /** A node seems to hold more than the saved state; the store is asked whether that one is still the newest. */
+  | { readonly at: 'doubting'; readonly why: string }
+  /** The saved state is missing, or not the one that nodes were led by: waits for an operator's word (R30, R43). */
+  | { readonly at: 'orphan'; readonly why: string; readonly foreign: boolean };
+
+/** What a node told an orphan. */
+export interface Orphan {
+  readonly link: string;
+  readonly held: Held;
+  readonly incarnation: Incarnation;
+  readonly clusterId: string;
+  readonly place: Place;
+  readonly store: StoreId;
+  readonly reports: ReadonlyMap<Slot, ReplicaReport>;
+  /** What it installed last, page by page. */
+  readonly assignments: Map<Slot, Assignment>;
+  /** It told all of it. */
+  complete: boolean;
+}
 
 export interface CoordinatorState {
   readonly config: CoordinatorConfig;
@@ -120,6 +155,10 @@ export interface CoordinatorState {
 
   /* The lease object. */
   leaseTag: string | null;
+  /** Why its content is no lease; '' = it is one. */
+  leaseDamage: string;
+  /** An own write of it had no answer: what is found there may be that. */
+  leaseDoubt: boolean;
   leaseHolder: string;
   leaseAddress: string;
   leaseReleased: boolean;
@@ -136,12 +175,24 @@ export interface CoordinatorState {
   saved: ClusterState | null;
   work: ClusterState | null;
   /** A save under way, and what it saves. */
-  saving: { readonly id: number; readonly state: ClusterState } | null;
+  saving: { readonly state: ClusterState } | null;
   savedAt: MonoMs;
+  /** A save that was not carried out is tried again then. */
+  retryAt: MonoMs | null;
+  lookedAt: MonoMs;
+  /** What is wrong with the state object while this leader still has the newest state; '' = nothing. */
+  stateTrouble: string;
+  reigns: number;
   storeId: number;
   storeCalls: Map<number, StoreCall>;
 
   takeoverAt: MonoMs;
+  /** Since takeover every node had its chance to be heard, or all members of all chains were (R46). */
+  hearingOver: boolean;
+  /** A node of the saved state's cluster was heard. */
+  confirmed: boolean;
+  /** Nodes that belong to another cluster than the saved state, and its id. */
+  foreign: Map<NodeName, string>;
   counter: number;
   heard: Map<NodeName, Heard>;
   lived: Map<NodeName, Lived>;
@@ -162,18 +213,7 @@ export interface CoordinatorState {
   /** When the allowed lease may be lowered. */
   lowerAt: MonoMs | null;
   tickAt: MonoMs;
-  orphans: Map<
-    NodeName,
-    {
-      readonly link: string;
-      readonly epoch: Epoch;
-      readonly clusterId: string;
-      readonly place: Place;
-      readonly store: StoreId;
-      readonly assignments: readonly Assignment[];
-      readonly lost: ReadonlySet<Slot>;
-    }
-  >;
+  orphans: Map<NodeName, Orphan>;
   targets: Targets;
   /** What the targets were computed from. */
   targetsKey: string;
@@ -191,7 +231,9 @@ export type StoreCall =
   | { readonly kind: 'fence'; readonly state: ClusterState }
   | { readonly kind: 'save'; readonly state: ClusterState }
   /** After a save with unknown outcome (R31). */
-  | { readonly kind: 'reread'; readonly state: ClusterState };
+  | { readonly kind: 'reread'; readonly state: ClusterState }
+  /** Is the state object still the one that this leader wrote last? */
+  | { readonly kind: 'look'; readonly tag: string | null };
 
 const nodeIndexes = new WeakMap<readonly SavedNode[], ReadonlyMap<NodeName, SavedNode>>();
 

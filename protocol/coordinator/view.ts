@@ -16,8 +16,8 @@ export function viewOf(s: CoordinatorState): CoordinatorView {
     leader: s.leaseAddress,
     epoch: saved?.epoch ?? (0 as Epoch),
     revision: saved?.revision ?? 0,
-    waiting: s.leading.at === 'orphan' ? s.leading.why : s.waitingFor,
-    trouble: s.leading.at === 'orphan' ? troubleOf(s, s.leading.why) : null,
+    waiting: waitingOf(s),
+    trouble: troubleOf(s),
     chains: (saved?.chains ?? []).map((c) => ({
       slot: c.slot,
       version: c.version,
@@ -65,10 +65,25 @@ export function viewOf(s: CoordinatorState): CoordinatorView {
   };
 }
 
-function troubleOf(s: CoordinatorState, why: string): CoordinatorTrouble {
-  const clusterId = [...s.orphans.values()].find((o) => o.clusterId !== '')?.clusterId ?? '';
-  const id = clusterId === '' ? 'ID' : clusterId;
-  return { reason: 'StateLost', message: `${why}; run: chainctl recover --cluster-id ${id}`, clusterId };
+function waitingOf(s: CoordinatorState): string {
+  if (s.leading.at === 'orphan' || s.leading.at === 'doubting') return s.leading.why;
+  return s.leaseDamage === '' ? s.waitingFor : s.leaseDamage;
+}
+
+function troubleOf(s: CoordinatorState): CoordinatorTrouble | null {
+  if (s.leading.at !== 'orphan')
+    return s.leaseDamage === ''
+      ? null
+      : { reason: 'LeaseUnreadable', message: s.leaseDamage, clusterId: s.saved?.clusterId ?? '' };
+  const ids = [...new Set([...s.orphans.values()].map((o) => o.clusterId).filter((id) => id !== ''))];
+  const clusterId = ids[0] ?? [...s.foreign.values()][0] ?? s.saved?.clusterId ?? '';
+  const command = `chainctl recover --cluster-id ${clusterId === '' ? 'ID' : clusterId}`;
+  const others = ids.length > 1 ? ` (nodes of clusters ${ids.join(' and ')} are heard: choose one)` : '';
+  return {
+    reason: 'StateLost',
+    message: `${s.leading.why}; put the right state back, or run: ${command}${others}`,
+    clusterId,
+  };
 }
 
 function silenceOf(s: CoordinatorState, node: NodeName): number {

@@ -108,7 +108,10 @@ test('an error in a message of a coordinator costs that message', () => {
     kind: 'set',
     clusterId: c.clusterId,
     epoch: c.epoch,
-    revision: c.setRevision + 1000,
+    reign: c.reign,
+    revision: c.set.revision + 1000,
+    page: 0,
+    more: 0,
     incarnation: c.incarnation,
     routes: [],
   };

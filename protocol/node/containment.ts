@@ -39,8 +39,8 @@ export function containEvent(s: NodeState, ctx: NodeContext, event: NodeEvent, e
   contain(s, ctx, kind, error);
   if (event.kind !== 'coordinator') return;
   // As if this set had not come: the coordinator repeats what is not held.
-  s.control.setEpoch = s.control.heldEpoch;
-  s.control.setRevision = s.control.heldRevision;
+  s.control.set = s.control.held;
+  s.control.paging = null;
 }
 
 const internal = (ctx: NodeContext, error: unknown) =>

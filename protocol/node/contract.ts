@@ -121,6 +121,8 @@ export interface NodeView {
   /** Control address of the coordinator that it talks to. */
   readonly coordinator: string;
   readonly registered: boolean;
+  /** Why the coordinator does not take this node in, in its words; '' = it does, or did not answer. */
+  readonly refusal: string;
   readonly admitted: boolean;
   readonly leaving: boolean;
   readonly left: boolean;

@@ -2,10 +2,12 @@
  * A node and its coordinators: registration, heartbeats, leases, assignment sets. Control is level-triggered (4.2):
  * sets name everything the node should have; absence is no order.
  */
+import { limits } from '../limits.ts';
 import type {
   AssignmentSet,
   FromCoordinator,
   Grant,
+  Held,
   Refused,
   Registered,
   ReplicaReport,
@@ -13,13 +15,10 @@ import type {
 import { assign, retire } from '../replica/install.ts';
 import { emptyReplicaOf, reportOf } from '../replica/replica.ts';
 import { leaseHeldMs } from '../timings.ts';
-import { type Assignment, type Epoch, type Incarnation, type NodeName, noIncarnation } from '../words.ts';
+import { type Assignment, type Incarnation, type NodeName, noIncarnation, type Revision } from '../words.ts';
 import type { NodeContext } from './context.ts';
 import { reportedSpace } from './space.ts';
 import { type Control, type LinkState, type NodeState, noteReport } from './state.ts';
-
-/** Reports in one heartbeat; the rest follows when they are acknowledged. */
-const reportsPerBeat = 512;
 
 export function tickControl(s: NodeState): void {
   const c = s.control;
@@ -70,13 +69,39 @@ function register(s: NodeState): void {
       node: s.config.name,
       store: s.store,
       place: s.config.place,
+      process: s.config.ownClient,
       epoch: c.epoch,
+      reign: c.reign,
+      revision: c.set.epoch === c.epoch ? c.set.revision : (0 as Revision),
       previous: c.incarnation === noIncarnation ? c.previous : c.incarnation,
       lockProof: s.config.lockProof,
       reports: [...s.replicas.values()].map(reportOf),
-      assignments: [...s.replicas.values()].flatMap((r) => r.known ?? []),
     },
   });
+}
+
+/**
+ * A coordinator without a state that it may believe is told what this store holds, now and then: from it an operator's
+ * `recover` builds the state anew (R30). Nothing else changes: the chains go on, and barriers carry their reads.
+ */
+function announce(s: NodeState): void {
+  const c = s.control;
+  if (s.now.mono - c.announcedAt < s.config.timings.deadMs) return;
+  c.announcedAt = s.now.mono;
+  if (c.registered) register(s);
+  const known = [...s.replicas.values()].flatMap((r) => r.known ?? []);
+  const pages = Math.max(1, Math.ceil(known.length / limits.pageChains));
+  for (let page = 0; page < pages; page++)
+    s.effects.control.push({
+      to: targetOf(s),
+      message: {
+        kind: 'holdings',
+        node: s.config.name,
+        store: s.store,
+        more: pages - 1 - page,
+        assignments: known.slice(page * limits.pageChains, (page + 1) * limits.pageChains),
+      },
+    });
 }
 
 /** Sent with the drain in which it became due: at its time, or at once after an install (R35). */
@@ -89,14 +114,13 @@ export function heartbeat(s: NodeState): void {
   c.beats.set(c.beat, { sentAt: s.now.mono, installs: s.installs });
   if (c.beats.size > 64) c.beats.delete(c.beats.keys().next().value as number);
   if (![...s.replicas.values()].some((r) => r.installing !== null)) {
-    c.heldEpoch = c.setEpoch;
-    c.heldRevision = c.setRevision;
+    c.held = c.set;
   }
   const reports: ReplicaReport[] = [];
   // An acknowledgement takes all reports up to a number: the lowest numbers go first.
   let report = 0;
   for (const [slot, number] of c.reports) {
-    if (reports.length === reportsPerBeat) {
+    if (reports.length === limits.beatReports) {
       // No lease follows from a part: the coordinator could not know what to deny.
       c.beats.delete(c.beat);
       break;
@@ -111,8 +135,7 @@ export function heartbeat(s: NodeState): void {
       kind: 'heartbeat',
       incarnation: c.incarnation,
       beat: c.beat,
-      epoch: c.heldEpoch,
-      revision: c.heldRevision,
+      ...c.held,
       reports,
       report,
       unreachable: unreachable(s),
@@ -161,12 +184,22 @@ export function onCoordinator(s: NodeState, ctx: NodeContext, from: string, m: F
 }
 
 /** Epochs never go back, and 0 is nobody's (4.3, P34). False: the message is of a leader of the past. */
-function adoptEpoch(s: NodeState, ctx: NodeContext, epoch: Epoch): boolean {
+function adoptEpoch(
+  s: NodeState,
+  ctx: NodeContext,
+  { epoch, reign }: Pick<Held, 'epoch' | 'reign'>,
+): boolean {
   const c = s.control;
   if (epoch === 0 || epoch < c.epoch) return false;
+  // Two leaders counted the same epoch over different states: this one is of another history than this node's (R43).
+  if (epoch === c.epoch && c.reign !== reign) {
+    ctx.notice('error', 'reign.refused', { epoch, reign, own: c.reign });
+    return false;
+  }
   if (epoch > c.epoch) {
     ctx.notice('info', 'epoch.adopted', { epoch, from: c.epoch });
     c.epoch = epoch;
+    c.reign = reign;
     c.identityNews = true;
     // A new leader knows nothing of what the old one heard.
     for (const slot of s.replicas.keys()) noteReport(c, slot);
@@ -179,7 +212,7 @@ function onRegistered(s: NodeState, ctx: NodeContext, from: string, m: Registere
   const c = s.control;
   if (from !== targetOf(s) || c.registered) return;
   if (c.clusterId !== '' && c.clusterId !== m.clusterId) return;
-  if (!adoptEpoch(s, ctx, m.epoch)) return;
+  if (!adoptEpoch(s, ctx, m)) return;
   if (m.slots !== s.config.slots) {
     ctx.notice('error', 'node.slots', { own: s.config.slots, cluster: m.slots });
     return;
@@ -188,6 +221,7 @@ function onRegistered(s: NodeState, ctx: NodeContext, from: string, m: Registere
   if (c.incarnation !== m.incarnation) for (const r of s.replicas.values()) retire(r, ctx);
   c.heardAt = s.now.mono;
   c.registered = true;
+  c.refusal = '';
   c.clusterId = m.clusterId;
   c.incarnation = m.incarnation;
   c.identityNews = true;
@@ -227,19 +261,17 @@ function acknowledge(c: Control, upTo: number): void {
     c.reports.delete(slot);
   }
   // More than fits in one heartbeat: the next one need not wait for its time.
-  if (c.reports.size < before && c.reports.size >= reportsPerBeat / 2) c.urgent = true;
+  if (c.reports.size < before && c.reports.size >= limits.beatReports / 2) c.urgent = true;
 }
 
 function onSet(s: NodeState, ctx: NodeContext, from: string, m: AssignmentSet): void {
   const c = s.control;
   if (m.incarnation !== c.incarnation || m.clusterId !== c.clusterId) return;
-  if (!adoptEpoch(s, ctx, m.epoch)) return;
+  if (!adoptEpoch(s, ctx, m)) return;
   // A set that is not newer than the last is ignored (R19).
-  if (m.epoch === c.setEpoch && m.revision <= c.setRevision) return;
+  if (m.epoch === c.set.epoch && m.revision <= c.set.revision) return;
   if (from === targetOf(s)) c.heardAt = s.now.mono;
-  c.setEpoch = m.epoch;
-  c.setRevision = m.revision;
-  c.urgent = true;
+  takePage(c, m);
   for (const route of m.routes) {
     const known = s.routes.get(route.slot);
     if (known === undefined || known.version <= route.version) s.routes.set(route.slot, route);
@@ -260,6 +292,20 @@ function onSet(s: NodeState, ctx: NodeContext, from: string, m: AssignmentSet): 
     assign(r, ctx, a);
   }
   learnPeers(s);
+}
+
+/** Each page holds for its slots at once; the set is held when all of its pages came, in their order. */
+function takePage(c: Control, { epoch, reign, revision, page, more }: AssignmentSet): void {
+  const held: Held = { epoch, reign, revision };
+  const expected = c.paging?.held.epoch === epoch && c.paging.held.revision === revision ? c.paging.next : 0;
+  if (page !== expected) {
+    c.paging = null;
+    return;
+  }
+  c.paging = more === 0 ? null : { held, next: page + 1 };
+  if (more > 0) return;
+  c.set = held;
+  c.urgent = true;
 }
 
 const names = (a: Assignment, incarnation: Incarnation): boolean =>
@@ -293,6 +339,13 @@ function onRefused(s: NodeState, ctx: NodeContext, from: string, m: Refused): vo
     why: m.why,
     leader: m.leader,
   });
+  if (m.code === 'RECOVER' || m.code === 'WRONG_CLUSTER') {
+    // It is there: nobody else would say anything else.
+    c.heardAt = s.now.mono;
+    c.refusal = m.why;
+    if (m.code === 'RECOVER') announce(s);
+    return;
+  }
   if (m.code === 'NOT_LEADER' || m.code === 'OLD_EPOCH') {
     const hint = s.config.coordinators.indexOf(m.leader);
     turnTo(s, hint >= 0 ? hint : nextTarget(s));

@@ -14,15 +14,7 @@ import type { Fetch, Replica } from '../replica/state.ts';
 import { onWriteFetched } from '../replica/writing.ts';
 import type { Routes } from '../requests.ts';
 import { sleptMs } from '../timings.ts';
-import {
-  type Assignment,
-  type Epoch,
-  type Incarnation,
-  type NodeName,
-  noIncarnation,
-  type Revision,
-  type Slot,
-} from '../words.ts';
+import { type Assignment, type Incarnation, type NodeName, noIncarnation, type Slot } from '../words.ts';
 import { contain, containEvent, noSlot } from './containment.ts';
 import { NodeContext } from './context.ts';
 import type { Effects, NodeConfig, NodeCoreContract, NodeEvent, NodeView, Now, Peers } from './contract.ts';
@@ -30,7 +22,7 @@ import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } fr
 import { openForInspection } from './inspect.ts';
 import { failPassed, onPass, onPassed, onRequest, routeOf } from './requests.ts';
 import { onPeerSpace, onSpace, repeatSpace, tellSpace } from './space.ts';
-import { emptyEffects, type NodeState } from './state.ts';
+import { emptyEffects, heldNothing, type NodeState } from './state.ts';
 import { hasLeft, isAdmitted, viewOf } from './view.ts';
 
 export class NodeCore implements NodeCoreContract {
@@ -76,11 +68,11 @@ export class NodeCore implements NodeCoreContract {
       const route = routeOf(s, n as Slot);
       if (route !== undefined) chains.push(route);
     }
-    const { clusterId, setEpoch, setRevision } = s.control;
+    const { clusterId, set } = s.control;
     return {
       clusterId,
-      epoch: setEpoch,
-      revision: setRevision,
+      epoch: set.epoch,
+      revision: set.revision,
       slots: s.config.slots,
       chains,
       times: [...s.replicas.values()].map((r) => ({ slot: r.slot, time: r.dedupe.time })),
@@ -170,7 +162,13 @@ export class NodeCore implements NodeCoreContract {
     s.takenAt = s.now.mono;
     const items: PersistItem[] = [];
     if (c.identityNews)
-      items.push({ kind: 'identity', clusterId: c.clusterId, epoch: c.epoch, incarnation: c.incarnation });
+      items.push({
+        kind: 'identity',
+        clusterId: c.clusterId,
+        epoch: c.epoch,
+        reign: c.reign,
+        incarnation: c.incarnation,
+      });
     c.identityNews = false;
     const replicas: Replica[] = [];
     for (const r of s.unsaved) {
@@ -355,16 +353,18 @@ function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
       registered: false,
       clusterId: boot.identity.clusterId,
       epoch: boot.identity.epoch,
+      reign: boot.identity.reign,
       incarnation: noIncarnation,
       previous: boot.identity.incarnation,
       beat: 0,
       beats: new Map(),
       lastBeatAt: Number.NEGATIVE_INFINITY,
       urgent: false,
-      setEpoch: 0 as Epoch,
-      setRevision: 0 as Revision,
-      heldEpoch: 0 as Epoch,
-      heldRevision: 0 as Revision,
+      set: heldNothing,
+      held: heldNothing,
+      paging: null,
+      refusal: '',
+      announcedAt: Number.NEGATIVE_INFINITY,
       report: 0,
       reports: new Map(),
       admitted: false,

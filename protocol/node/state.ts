@@ -1,5 +1,5 @@
 /** The state of a storage node's core beside its replicas. Plain data. */
-import type { SpaceLevel } from '../messages.ts';
+import type { Held, SpaceLevel } from '../messages.ts';
 import type { Batch } from '../persist.ts';
 import type { Fetch, Replica } from '../replica/state.ts';
 import type {
@@ -8,6 +8,7 @@ import type {
   Incarnation,
   MonoMs,
   NodeName,
+  Reign,
   Revision,
   Slot,
   StoreId,
@@ -38,6 +39,8 @@ export interface Control {
   registered: boolean;
   clusterId: string;
   epoch: Epoch;
+  /** Whose epoch that is. */
+  reign: Reign;
   incarnation: Incarnation;
   /** Before this process registered: the incarnation that its store remembers. */
   previous: Incarnation;
@@ -46,10 +49,14 @@ export interface Control {
   lastBeatAt: MonoMs;
   urgent: boolean;
   /** The newest set taken, and whether all of it is installed. */
-  setEpoch: Epoch;
-  setRevision: Revision;
-  heldEpoch: Epoch;
-  heldRevision: Revision;
+  set: Held;
+  held: Held;
+  /** A set of which pages are still to come, and the number of the next one. */
+  paging: { readonly held: Held; readonly next: number } | null;
+  /** Why the coordinator does not take this node in, in its words; '' = it does, or none was asked. */
+  refusal: string;
+  /** When this node last told an orphan what it holds. */
+  announcedAt: MonoMs;
   /** What the coordinator has not acknowledged, by the report number under which it changed; in the order of numbers. */
   report: number;
   reports: Map<Slot, number>;
@@ -59,6 +66,8 @@ export interface Control {
   failed: string;
   identityNews: boolean;
 }
+
+export const heldNothing: Held = { epoch: 0 as Epoch, reign: 0 as Reign, revision: 0 as Revision };
 
 /** The coordinator is to hear of the slot, under a number of its own. */
 export function noteReport(c: Control, slot: Slot): void {

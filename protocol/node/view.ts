@@ -15,6 +15,7 @@ export function viewOf(s: NodeState): NodeView {
     epoch: c.epoch,
     coordinator: targetOf(s),
     registered: c.registered,
+    refusal: c.refusal,
     admitted: isAdmitted(s),
     leaving: c.leaving,
     left: hasLeft(s),

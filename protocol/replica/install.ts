@@ -2,7 +2,15 @@
  * Installing a chain version (rules 4.1 to 4.4): stop acting under the old one, put the new one on disk, act under it,
  * say so. A process acts only under an assignment that names its own incarnation (R3).
  */
-import { type Assignment, type Member, type NodeName, noIncarnation, origin, type Seq } from '../words.ts';
+import {
+  type Assignment,
+  type ChainVersion,
+  type Member,
+  type NodeName,
+  noIncarnation,
+  origin,
+  type Seq,
+} from '../words.ts';
 import { advance } from './chain.ts';
 import { emptyReplica, offer, sayReady } from './handshake.ts';
 import { failRounds } from './reading.ts';
@@ -11,6 +19,8 @@ import { abandonAll, rebuildRequests } from './waiters.ts';
 
 /** An assignment from the leading coordinator; older versions than the highest known are refused. */
 export function assign(r: Replica, ctx: Context, a: Assignment): void {
+  const why = contradiction(r, a);
+  if (why !== '') return refuseOrder(r, ctx, a, why);
   if (a.version < r.highest) return;
   if (a.version === r.highest && r.installing !== null) {
     if (r.installing.version === a.version) r.installing = a;
@@ -18,9 +28,32 @@ export function assign(r: Replica, ctx: Context, a: Assignment): void {
   }
   if (a.version === r.highest && r.assignment?.version === a.version) return amend(r, ctx, a);
   r.highest = a.version;
+  r.refused = 0 as ChainVersion;
   r.installing = a;
   stopActing(r, ctx);
   ctx.touch(r);
+}
+
+/** What this replica knows that an order of its coordinator cannot be true beside; '' = nothing (R44). */
+function contradiction(r: Replica, a: Assignment): string {
+  if (a.version < r.highest)
+    return a.drop ? `it relies on version ${a.version}, and version ${r.highest} is known here` : '';
+  const same = r.installing ?? r.known;
+  if (a.version > r.highest || same?.version !== a.version || sameMembers(same, a)) return '';
+  return `version ${a.version} has other members here: ${same.members.map((m) => m.node).join(', ')}`;
+}
+
+/** One version has one list of members: another one is of a coordinator whose state is not this replica's (R43). */
+const sameMembers = (x: Assignment, y: Assignment): boolean =>
+  x.members.length === y.members.length &&
+  x.members.every((m, i) => m.node === y.members[i]?.node && m.incarnation === y.members[i]?.incarnation);
+
+/** Nothing is erased or begun on the word of a coordinator that knows less; it is told so. */
+function refuseOrder(r: Replica, ctx: Context, a: Assignment, why: string): void {
+  if (r.refused === a.version) return;
+  r.refused = a.version;
+  ctx.notice('error', 'order.refused', { slot: r.slot, version: a.version, drop: a.drop, why });
+  ctx.report(r);
 }
 
 /** The joiner and addresses of a version may change without a new version. */

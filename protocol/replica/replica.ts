@@ -126,6 +126,7 @@ export function reportOf(r: Replica): ReplicaReport {
     end: r.log.end,
     commit: positionAt(r.log, r.commit),
     why: r.lost,
+    refused: r.refused,
   };
 }
 

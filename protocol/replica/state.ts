@@ -119,6 +119,8 @@ export interface Replica {
   known: Assignment | null;
   /** Highest version persisted or on its way; lower ones are refused (4.3). */
   highest: ChainVersion;
+  /** Highest version of an order that was refused since, because this replica knows better (R44). */
+  refused: ChainVersion;
   role: Role;
   /** Index among the members; -1 for others. */
   index: number;
@@ -286,6 +288,7 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     installing: null,
     known: null,
     highest: 0 as ChainVersion,
+    refused: 0 as ChainVersion,
     role: 'none',
     index: -1,
     installed: 0,

@@ -117,6 +117,7 @@ export class Lab {
   readonly replies = new Map<number, Reply>();
   readonly #objects = new Map<string, { value: string; tag: number }>();
   readonly #limits: Limits;
+  #processes = 0;
   #tag = 0;
   #caller = 0;
 
@@ -137,7 +138,7 @@ export class Lab {
       concurrentMoves: 4,
     };
     this.coordinator = new CoordinatorCore(
-      { name: 'c0', address: 'c0:1', newClusterId: 'lab', desired: this.desired },
+      { name: 'c0', process: 1, address: 'c0:1', newClusterId: 'lab', desired: this.desired },
       this.now,
     );
     for (let i = 0; i < options.nodes; i++) this.start(nodeName(`n${i}`));
@@ -163,7 +164,7 @@ export class Lab {
       slots: this.desired.slots,
       timings: this.desired.timings,
       coordinators: ['c0:1'],
-      ownClient: clientId(1 + this.nodes.size),
+      ownClient: clientId(++this.#processes),
       lockProof: true,
       limits: this.#limits,
     };

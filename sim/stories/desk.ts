@@ -7,9 +7,12 @@ import type { CoordinatorEffects, Desired, StoreOutcome } from '../../protocol/c
 import { CoordinatorCore } from '../../protocol/coordinator/coordinator.ts';
 import { inspect } from '../../protocol/coordinator/inspect.ts';
 import type { ClusterState, SavedChain, SavedMember } from '../../protocol/coordinator/state.ts';
+import { readState, writeState } from '../../protocol/coordinator/stored.ts';
 import type {
   FromCoordinator,
   Heartbeat,
+  Held,
+  Holdings,
   Register,
   ReplicaReport,
   SpaceLevel,
@@ -25,6 +28,7 @@ import {
   nodeName,
   noIncarnation,
   origin,
+  reign,
   revision,
   slot,
   storeId,
@@ -45,6 +49,10 @@ export interface Says {
   readonly version?: number;
   readonly state?: ReplicaReport['state'];
   readonly insync?: Incarnation;
+  /** A version that it refused. */
+  readonly refused?: number;
+  /** The set that it holds, when that is not the newest of the coordinator that it speaks to. */
+  readonly holds?: Partial<Held>;
   readonly unreachable?: readonly string[];
   readonly leaving?: boolean;
   readonly space?: SpaceLevel;
@@ -53,6 +61,9 @@ export interface Says {
   /** The incarnation that speaks, when it is not the one of `who`. */
   readonly as?: Incarnation;
 }
+
+/** Who led before any story begins. */
+export const firstReign = reign(1);
 
 export const who = (name: string): Incarnation => incarnation(epoch(1), name.charCodeAt(0));
 
@@ -75,7 +86,7 @@ export class Desk {
   #beat = 0;
 
   constructor(state: ClusterState | null) {
-    if (state !== null) this.#objects.set('state', { value: JSON.stringify(state), tag: 0 });
+    if (state !== null) this.#objects.set('state', { value: writeState(state), tag: 0 });
   }
 
   add(name: string, desired: Partial<Desired> = {}): void {
@@ -90,7 +101,13 @@ export class Desk {
       ...desired,
     };
     const core = new CoordinatorCore(
-      { name, address: `${name}:1`, newClusterId: 'new', desired: wish },
+      {
+        name,
+        process: this.#posts.size * 1000 + 1000,
+        address: `${name}:1`,
+        newClusterId: 'new',
+        desired: wish,
+      },
       this.#now,
     );
     this.#posts.set(name, { core, calls: [], held: false, sent: [], answers: [] });
@@ -100,7 +117,11 @@ export class Desk {
 
   /** What the store holds now. */
   get saved(): ClusterState {
-    return JSON.parse(this.#objects.get('state')?.value ?? 'null') as ClusterState;
+    const text = this.#objects.get('state')?.value;
+    if (text === undefined) return null as unknown as ClusterState;
+    const found = readState(text);
+    if (!found.ok) throw new Error(`what is saved ${found.why}`);
+    return found.value;
   }
 
   get chain(): SavedChain {
@@ -134,6 +155,16 @@ export class Desk {
   release(name: string): void {
     this.#post(name).held = false;
     while (this.waiting(name) > 0) this.answer(name);
+  }
+
+  /** What lies in an object of the store, as text. */
+  text = (object: 'lease' | 'state'): string | undefined => this.#objects.get(object)?.value;
+
+  /** A stranger writes, or removes, an object. */
+  put(object: 'lease' | 'state', value: string | undefined): void {
+    this.#tag++;
+    if (value === undefined) this.#objects.delete(object);
+    else this.#objects.set(object, { value, tag: this.#tag });
   }
 
   waiting = (name: string): number => this.#post(name).calls.length;
@@ -179,6 +210,7 @@ export class Desk {
       end: origin,
       commit: origin,
       why: '',
+      refused: chainVersion(says.refused ?? 0),
     };
     const beat = says.number ?? this.nextBeat();
     const message: Heartbeat = {
@@ -186,7 +218,9 @@ export class Desk {
       incarnation: says.as ?? who(node),
       beat,
       epoch: s.saved?.epoch ?? epoch(1),
+      reign: s.saved?.reigns.at(-1)?.id ?? firstReign,
       revision: revision(0),
+      ...says.holds,
       reports: [report],
       report: beat,
       unreachable: (says.unreachable ?? []).map((n) => ({ node: nodeName(n), forMs: 5000 })),
@@ -205,12 +239,26 @@ export class Desk {
       node: nodeName(node),
       store: storeId(`store-${node}`),
       place: place(node),
+      process: node.charCodeAt(0),
       epoch: epoch(1),
+      reign: firstReign,
+      revision: revision(0),
       previous: who(node),
       lockProof: false,
       reports: [],
-      assignments: [],
       ...more,
+    };
+    this.#handle(name, { kind: 'node', link: node, message });
+  }
+
+  /** What a node tells an orphan that it installed last. */
+  holdings(name: string, node: string, assignments: readonly Assignment[], more = 0): void {
+    const message: Holdings = {
+      kind: 'holdings',
+      node: nodeName(node),
+      store: storeId(`store-${node}`),
+      more,
+      assignments,
     };
     this.#handle(name, { kind: 'node', link: node, message });
   }
@@ -284,11 +332,12 @@ export function stateOf(
   more: Partial<ClusterState> = {},
 ): ClusterState {
   return {
-    format: 1,
+    format: 2,
     clusterId: 'desk',
     epoch: 1 as Epoch,
     revision: revision(1),
     slots: 1,
+    reigns: [{ epoch: 1 as Epoch, id: firstReign, from: revision(1) }],
     leaseMsMax: 1000,
     nodes: [...nodes].map((n) => ({
       node: nodeName(n),

@@ -10,6 +10,7 @@ import {
   noIncarnation,
   origin,
   type Position,
+  type Reign,
   type Slot,
 } from '../../protocol/words.ts';
 
@@ -40,7 +41,7 @@ export interface Content {
 }
 
 export const createContent = (): Content => ({
-  identity: { clusterId: '', epoch: 0 as Epoch, incarnation: noIncarnation },
+  identity: { clusterId: '', epoch: 0 as Epoch, reign: 0 as Reign, incarnation: noIncarnation },
   registeredOn: -1,
   slots: new Map(),
 });

@@ -96,6 +96,7 @@ export function createCoordinatorHost(
       );
       if (
         message.kind === 'register' ||
+        message.kind === 'holdings' ||
         message.kind === 'heartbeat' ||
         message.kind === 'goodbye' ||
         message.kind === 'askRoutes'

@@ -41,6 +41,7 @@ export function describeMessage(m: Message): string {
     case 'clock':
     case 'space':
     case 'register':
+    case 'holdings':
     case 'registered':
     case 'refused':
     case 'goodbye':

@@ -34,6 +34,7 @@ export function eventOf(
     case 'space':
       return { kind: 'peer', from: from as NodeName, incarnation, message };
     case 'register':
+    case 'holdings':
     case 'heartbeat':
     case 'goodbye':
     case 'answer':

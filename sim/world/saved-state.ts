@@ -1,5 +1,6 @@
 /** What the coordinators saved, as far as those outside must know it. */
 import type { ClusterState } from '../../protocol/coordinator/state.ts';
+import { readState } from '../../protocol/coordinator/stored.ts';
 import type { StateStore } from './state-store.ts';
 
 export type SavedChains = Pick<ClusterState, 'chains' | 'epoch'>;
@@ -12,7 +13,9 @@ export function savedState(store: StateStore): SavedChains | null {
   if (text === null) return null;
   const known = parsed.get(store);
   if (known?.text === text) return known.state;
-  const state = JSON.parse(text) as SavedChains;
+  const found = readState(text);
+  if (!found.ok) return null;
+  const state = found.value;
   parsed.set(store, { text, state });
   return state;
 }

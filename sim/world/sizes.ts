@@ -29,7 +29,9 @@ export function sizeOf(m: Message): number {
     case 'routes':
       return smallBytes + sizeOfChains(m.routes.chains) + m.routes.times.length * timeBytes;
     case 'register':
-      return smallBytes + sizeOfReports(m.reports) + sizeOfChains(m.assignments);
+      return smallBytes + sizeOfReports(m.reports);
+    case 'holdings':
+      return smallBytes + sizeOfChains(m.assignments);
     case 'heartbeat':
       return smallBytes + sizeOfReports(m.reports) + m.unreachable.length * memberBytes;
     case 'agree':

@@ -237,6 +237,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
         config: {
           name: seat.name,
           address: seat.name,
+          process: process * 1_000_000,
           newClusterId: `cluster-${plan.seed}-${process}`,
           desired: world.desired,
         },
