@@ -49,12 +49,13 @@ const workers = Array.from({ length: clients }, (_, n) =>
 );
 
 const wide = new Wide({
-  endpoints: values.endpoint,
+  connect: () => connect({ endpoints: values.endpoint }),
   prefix: values.prefix,
   keys: Number(values.writers) === 0 ? 0 : Number(values['wide-keys']),
   writers: Math.max(1, Number(values.writers)),
   valueBytes: Number(values['wide-bytes']),
   timeoutMs: Number(values.timeout),
+  patienceMs: 10_000,
 });
 const filled = Number(values.writers) === 0 ? Promise.resolve() : wide.start(client);
 

@@ -3,15 +3,21 @@
  * member of every chain is read by itself and held against what was acknowledged: a member that lacks a write shows
  * even while others would answer for it.
  */
-import { ChainError, type Client, connect } from '../../client/index.ts';
+import { ChainError, type Client } from '../../client/index.ts';
+
+/** What of a client is used. */
+export type WideClient = Pick<Client, 'get' | 'put' | 'route' | 'slotOf' | 'close'>;
 
 export interface WideOptions {
-  readonly endpoints: readonly string[];
+  /** A client that knows the chains of now. */
+  readonly connect: () => Promise<WideClient>;
   readonly prefix: string;
   readonly keys: number;
   readonly writers: number;
   readonly valueBytes: number;
   readonly timeoutMs: number;
+  /** Longest time that a member gets to show what was committed last. */
+  readonly patienceMs: number;
 }
 
 /** What the members hold; a healthy cluster leaves every list empty. */
@@ -38,8 +44,6 @@ interface Key {
 
 const shown = 20;
 const readers = 24;
-/** Commits that are under way when the writers stop are everywhere long before this. */
-const patienceMs = 10_000;
 
 export class Wide {
   readonly #options: WideOptions;
@@ -59,7 +63,7 @@ export class Wide {
   }
 
   /** Writes each key once, then begins to write them in any order. */
-  async start(client: Client): Promise<void> {
+  async start(client: WideClient): Promise<void> {
     const own = this.#shares(this.#options.writers);
     await Promise.all(own.map((keys) => this.#each(keys, (key) => this.#write(client, key))));
     this.#writers = Promise.all(own.map((keys) => this.#run(client, keys)));
@@ -77,8 +81,7 @@ export class Wide {
   /** Reads every member of every chain by itself. */
   async members(replicas: number): Promise<MembersReport> {
     await this.stop();
-    // A new client knows the chains of now.
-    const client = await connect({ endpoints: this.#options.endpoints });
+    const client = await this.#options.connect();
     const wrong: string[] = [];
     const different: string[] = [];
     const missing: string[] = [];
@@ -117,8 +120,8 @@ export class Wide {
   }
 
   /** The number of the write whose value the member holds, as text; asked again while it does not fit. */
-  async #held(client: Client, key: Key, node: string): Promise<string> {
-    const until = performance.now() + patienceMs;
+  async #held(client: WideClient, key: Key, node: string): Promise<string> {
+    const until = performance.now() + this.#options.patienceMs;
     for (;;) {
       let found: string;
       try {
@@ -127,18 +130,18 @@ export class Wide {
       } catch (error) {
         found = `error ${(error as Error).message}`;
       }
-      if (fits(key, found) || performance.now() > until) return found;
+      if (fits(key, found) || performance.now() >= until) return found;
       await new Promise((resume) => setTimeout(resume, 200));
     }
   }
 
-  async #run(client: Client, keys: readonly Key[]): Promise<void> {
+  async #run(client: WideClient, keys: readonly Key[]): Promise<void> {
     while (!this.#stop.signal.aborted)
       await this.#write(client, keys[Math.floor(Math.random() * keys.length)] as Key);
   }
 
   /** Writes of one key are never under way together. */
-  async #write(client: Client, key: Key): Promise<void> {
+  async #write(client: WideClient, key: Key): Promise<void> {
     this.#number++;
     const number = this.#number;
     const value = `${number} `.padEnd(this.#options.valueBytes, '.');
