@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { protocolVersion } from '../protocol/messages.ts';
-import { createRandom, type Random } from '../sim/random.ts';
 import { processBudgets } from '../transport/budgets.ts';
 import { TestCluster } from './cluster.fixture.ts';
 import { RawClient } from './raw-client.ts';
@@ -15,6 +14,22 @@ const frameType = root.lookupType('chaincluster.v1.Frame');
 const messageType = root.lookupType('chaincluster.v1.Message');
 const kinds = messageType.fieldsArray.map((f) => f.name);
 const roles = { node: 1, coordinator: 2, client: 3 };
+
+/** A linear congruential generator: the same draws at every run. */
+function createRandom(seed: number) {
+  let state = seed * 2_654_435_761;
+  const next = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const int = (below: number): number => Math.floor(next() * below);
+  return {
+    int,
+    chance: (share: number): boolean => next() < share,
+    pick: <T>(from: readonly T[]): T => from[int(from.length)] as T,
+  };
+}
+type Random = ReturnType<typeof createRandom>;
 
 let cluster: TestCluster;
 let client: RawClient;

@@ -18,6 +18,7 @@ import type { Peer, PeerHandler } from '../transport/server.ts';
 import { type Caller, ClientConnection, LinkCaller, Waiting } from './callers.ts';
 import { CoordinatorLinks } from './coordinators.ts';
 import { CopyPace } from './copy-pace.ts';
+import { nodeLimits } from './limits.ts';
 import { PeerLinks } from './links.ts';
 import { Lists } from './list.ts';
 import type { NodeMetrics } from './metrics.ts';
@@ -40,8 +41,6 @@ export interface NodeHostOptions {
 
 const tickMs = 25;
 const trimEveryMs = 1000;
-/** Requests of one connection that may wait here at once; the core bounds what waits in all. */
-const waitingOfPeerMax = 65_536;
 
 export class NodeHost {
   readonly core: NodeCoreContract;
@@ -191,13 +190,13 @@ export class NodeHost {
   ): void {
     const { peer } = client;
     if (message.kind === 'ask') {
-      if (client.waiting >= waitingOfPeerMax)
+      if (client.waiting >= nodeLimits.waitingOfConnection)
         peer.send({
           kind: 'answer',
           id: message.id,
           reply: failure(
             'OVERLOADED',
-            `${waitingOfPeerMax} requests of this connection wait already; ask again later`,
+            `${nodeLimits.waitingOfConnection} requests of this connection wait already; ask again later`,
           ),
         });
       else this.request(new LinkCaller(client, message.id), message.request, now);

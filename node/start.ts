@@ -15,6 +15,7 @@ import type { NodeSettings } from './config.ts';
 import { observeNode } from './gauges.ts';
 import { keyValueHandlers } from './grpc.ts';
 import { NodeHost } from './host.ts';
+import { nodeLimits } from './limits.ts';
 import { createNodeMetrics } from './metrics.ts';
 import { leaveChains } from './shutdown.ts';
 import { createStore } from './store/identity.ts';
@@ -45,8 +46,6 @@ export interface RunningNode {
 }
 
 const spaceEveryMs = 5000;
-/** Connections of peers and coordinators beside those of clients. */
-const peerConnections = 256;
 
 /** Resolves when it listens and registers. @throws ChainError, StartError, StoreError in one sentence. */
 export async function startNode(settings: NodeSettings, parts: NodeParts): Promise<RunningNode> {
@@ -104,7 +103,7 @@ async function assemble(
     port: settings.ports.link,
     host: listen,
     self,
-    connections: cluster.limits.clientConnections + peerConnections,
+    connections: cluster.limits.clientConnections + nodeLimits.peerConnections,
     log: counted,
     onConnection: (peer) => {
       if (host !== null && !host.stopped) return host.accept(peer);

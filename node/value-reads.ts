@@ -5,6 +5,7 @@
 
 import type { PersistItem } from '../protocol/persist.ts';
 import type { Key, Slot } from '../protocol/words.ts';
+import { nodeLimits } from './limits.ts';
 import type { Found, Store } from './store/store.ts';
 import { ValueCache } from './value-cache.ts';
 
@@ -17,8 +18,6 @@ const window = 32;
 const muchTooSlowMs = 20;
 /** How long reads then stay off the event loop. Some slow reads in this time are what trying again costs. */
 const coldMs = 250;
-/** Reads in the thread pool at once: some threads stay free for the write of a batch. */
-const parallelMax = 8;
 const cacheBytes = 33_554_432;
 
 interface Waiting {
@@ -96,7 +95,7 @@ export class ValueReads {
   }
 
   #next(): void {
-    while (this.#running < parallelMax) {
+    while (this.#running < nodeLimits.valueReads) {
       const waiting = this.#queue.shift();
       if (waiting === undefined) return;
       this.#running++;

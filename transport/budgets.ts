@@ -4,6 +4,7 @@
  * hold as much as its budget has left free, so that a slow one leaves room for the others.
  */
 import type { Hello } from '../protocol/messages.ts';
+import { transportLimits } from './limits.ts';
 
 export class Budget {
   readonly limit: number;
@@ -41,16 +42,14 @@ export interface RoleBudgets {
   readonly peer: Budgets;
 }
 
-export const budgetLimits = {
-  clientOutBytes: 134_217_728,
-  clientPartialBytes: 67_108_864,
-  peerOutBytes: 268_435_456,
-  peerPartialBytes: 268_435_456,
-  /** Heartbeats and marks reach a peer whatever waits for others. */
-  peerReserveBytes: 65_536,
-} as const;
+export type BudgetLimits = Readonly<
+  Record<
+    'clientOutBytes' | 'clientPartialBytes' | 'peerOutBytes' | 'peerPartialBytes' | 'peerReserveBytes',
+    number
+  >
+>;
 
-export const makeBudgets = (l: Readonly<Record<keyof typeof budgetLimits, number>>): RoleBudgets => ({
+export const makeBudgets = (l: BudgetLimits): RoleBudgets => ({
   client: { out: new Budget(l.clientOutBytes), partial: new Budget(l.clientPartialBytes), reserve: 0 },
   peer: {
     out: new Budget(l.peerOutBytes),
@@ -60,7 +59,7 @@ export const makeBudgets = (l: Readonly<Record<keyof typeof budgetLimits, number
 });
 
 /** Those of this process. */
-export const processBudgets = makeBudgets(budgetLimits);
+export const processBudgets = makeBudgets(transportLimits);
 
 export const budgetsFor = (role: Hello['role'], budgets: RoleBudgets): Budgets =>
   role === 'client' ? budgets.client : budgets.peer;

@@ -9,6 +9,7 @@ import { type Hello, type Message, protocolVersion } from '../protocol/messages.
 import type { Incarnation } from '../protocol/words.ts';
 import { budgetsFor, type RoleBudgets } from './budgets.ts';
 import { FrameCutter } from './framing.ts';
+import { transportLimits } from './limits.ts';
 import { Outbox, type QueueLimits, type Sent } from './outbox.ts';
 import { type Channel, remoteOf } from './socket.ts';
 import { decodeFrame } from './wire.ts';
@@ -47,9 +48,6 @@ export interface ConnectionOptions {
   readonly onClose: (why: ChainError) => void;
 }
 
-/** Bytes of a Hello, at most: a stranger cannot make this process keep more. */
-const helloBytesMax = 4096;
-
 export class Connection {
   readonly remote: string;
   readonly #options: ConnectionOptions;
@@ -69,7 +67,7 @@ export class Connection {
     this.#socket = channel.socket;
     this.remote = remoteOf(channel.socket);
     this.#cutter = new FrameCutter(
-      helloBytesMax,
+      transportLimits.helloBytes,
       (frame) => this.#takeFrame(frame),
       (error) => this.close(error),
     );

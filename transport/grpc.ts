@@ -30,6 +30,7 @@ import {
   type Service,
 } from './grpc-api.ts';
 import { toServiceError } from './grpc-errors.ts';
+import { transportLimits } from './limits.ts';
 import { type Log, noLog } from './log.ts';
 import { listenError } from './socket.ts';
 
@@ -70,21 +71,19 @@ export interface GrpcServer {
   close(graceMs?: number): Promise<void>;
 }
 
-const messageBytesMax = 2_097_152;
 const deadlineMsDefault = 5000;
-const deadlineMsMax = 60_000;
 
 const serverOptions: ServerOptions = {
-  'grpc.max_receive_message_length': messageBytesMax,
+  'grpc.max_receive_message_length': transportLimits.grpcMessageBytes,
   'grpc.max_send_message_length': limits.frameBytes,
-  'grpc.max_concurrent_streams': 128,
+  'grpc.max_concurrent_streams': transportLimits.grpcStreams,
   'grpc.max_connection_idle_ms': 300_000,
   'grpc.max_connection_age_ms': 1_800_000,
   'grpc.max_connection_age_grace_ms': 60_000,
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 10_000,
   // Megabytes that one connection may make this process keep.
-  'grpc-node.max_session_memory': 64,
+  'grpc-node.max_session_memory': transportLimits.grpcSessionMiB,
 };
 
 /** Listens for gRPC. @throws ChainError UNAVAILABLE with what to do, when the port cannot be listened on. */
@@ -197,7 +196,7 @@ function timeLeft(deadline: Date | number): number {
   const left = Number(deadline) - Date.now();
   if (left <= 0)
     throw new ChainError('DEADLINE_PAST', 'the deadline was over when the call arrived; allow it more time');
-  return Number.isFinite(left) ? Math.min(left, deadlineMsMax) : deadlineMsDefault;
+  return Number.isFinite(left) ? Math.min(left, transportLimits.grpcDeadlineMs) : deadlineMsDefault;
 }
 
 /** A broken invariant stops the process, wherever it shows. */

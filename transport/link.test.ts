@@ -5,8 +5,9 @@ import type { ChainError } from '../protocol/errors.ts';
 import { limits } from '../protocol/limits.ts';
 import { type Hello, type Message, protocolVersion } from '../protocol/messages.ts';
 import { chainVersion, type Incarnation, type Key, origin, slot } from '../protocol/words.ts';
-import { budgetLimits, makeBudgets } from './budgets.ts';
+import { makeBudgets } from './budgets.ts';
 import type { Self } from './connection.ts';
+import { transportLimits } from './limits.ts';
 import { connectLink, type Link, type LinkOptions } from './link.ts';
 import { type LinkServer, type LinkServerOptions, type Peer, startLinkServer } from './server.ts';
 import { listen } from './socket.ts';
@@ -378,7 +379,7 @@ describe('a link', () => {
   });
 
   test('what waits for all clients together is bounded, and slow ones leave room for others', async () => {
-    const budgets = makeBudgets({ ...budgetLimits, clientOutBytes: 16_777_216 });
+    const budgets = makeBudgets({ ...transportLimits, clientOutBytes: 16_777_216 });
     const { server, seen } = await serve({ budgets });
     const sockets = await Promise.all(Array.from({ length: 6 }, () => silentClient(server.port)));
     await until(() => seen.peers.length === 6);
@@ -395,7 +396,7 @@ describe('a link', () => {
   });
 
   test('when a slow peer holds all that is left, others still hear marks and heartbeats', async () => {
-    const budgets = makeBudgets({ ...budgetLimits, peerOutBytes: 1_000_000 });
+    const budgets = makeBudgets({ ...transportLimits, peerOutBytes: 1_000_000 });
     const { server, messages } = await serve();
     const { link } = dial(server, { budgets });
     await until(() => link.up);
@@ -408,7 +409,7 @@ describe('a link', () => {
   });
 
   test('frames of which a part is missing are bounded for all clients together', async () => {
-    const budgets = makeBudgets({ ...budgetLimits, clientPartialBytes: 4_000_000 });
+    const budgets = makeBudgets({ ...transportLimits, clientPartialBytes: 4_000_000 });
     const { server, seen } = await serve({ budgets });
     const sockets = await Promise.all(Array.from({ length: 5 }, () => silentClient(server.port)));
     await until(() => seen.peers.length === 5);

@@ -11,6 +11,7 @@ import type { Incarnation } from '../protocol/words.ts';
 import { processBudgets, type RoleBudgets } from './budgets.ts';
 import type { Self } from './connection.ts';
 import { Dialer, type DialerOptions } from './dialer.ts';
+import { transportLimits } from './limits.ts';
 import { type Log, noLog } from './log.ts';
 import { defaultQueueLimits, type QueueLimits, type Sent } from './outbox.ts';
 import { parseAddress } from './socket.ts';
@@ -68,8 +69,6 @@ export function connectLink(options: LinkOptions): Link {
 const bulkPatience = 10;
 /** A connection for chunks is closed when none was sent for so long. */
 const bulkIdleMs = 10_000;
-/** Chunks that may wait while that connection is opened. */
-const bulkWaitingMax = 64;
 
 class DialedLink implements Link {
   readonly address: string;
@@ -141,7 +140,7 @@ class DialedLink implements Link {
     clearTimeout(this.#bulkIdle);
     this.#bulkIdle = setTimeout(() => this.#closeBulk(), bulkIdleMs).unref();
     if (this.#bulk.up) return this.#bulk.send(message);
-    if (this.#waiting.length >= bulkWaitingMax) return 'dropped';
+    if (this.#waiting.length >= transportLimits.bulkWaiting) return 'dropped';
     this.#waiting.push(message);
     return 'sent';
   }

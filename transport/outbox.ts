@@ -10,6 +10,7 @@ import type { Message } from '../protocol/messages.ts';
 import type { Incarnation } from '../protocol/words.ts';
 import type { Budget, Budgets } from './budgets.ts';
 import { lengthBytes } from './framing.ts';
+import { transportLimits } from './limits.ts';
 import { encodeFrameHeader, encodeMessage, frameMessagesMax } from './wire.ts';
 
 /**
@@ -26,7 +27,10 @@ export interface QueueLimits {
   readonly dropBytes: number;
 }
 
-export const defaultQueueLimits: QueueLimits = { overloadedBytes: 8_388_608, dropBytes: 67_108_864 };
+export const defaultQueueLimits: QueueLimits = {
+  overloadedBytes: transportLimits.queueOverloadedBytes,
+  dropBytes: transportLimits.queueDropBytes,
+};
 
 /** A frame is closed at this size: the receiver works on it while the next one arrives. */
 const frameTargetBytes = 262_144;

@@ -4,6 +4,7 @@ import type { Hello, Message } from '../protocol/messages.ts';
 import type { Incarnation } from '../protocol/words.ts';
 import { processBudgets, type RoleBudgets } from './budgets.ts';
 import { Connection, type Self } from './connection.ts';
+import { transportLimits } from './limits.ts';
 import { type Log, noLog } from './log.ts';
 import { defaultQueueLimits, type QueueLimits, type Sent } from './outbox.ts';
 import { type Channel, listen, openListener, remoteOf } from './socket.ts';
@@ -84,7 +85,7 @@ class AcceptingServer implements LinkServer {
   constructor(options: LinkServerOptions) {
     this.#options = options;
     this.#log = options.log ?? noLog;
-    this.#listener.maxConnections = options.connections ?? 4096;
+    this.#listener.maxConnections = options.connections ?? transportLimits.connections;
     this.#listener.on('drop', (data) => {
       this.#log('warn', 'link.dropped', {
         remote: data?.remoteAddress,
@@ -147,7 +148,7 @@ class AcceptingServer implements LinkServer {
   }
 
   #admit(connection: Connection, hello: Hello): boolean {
-    const max = this.#options.connectionsOfPeer ?? 8;
+    const max = this.#options.connectionsOfPeer ?? transportLimits.connectionsOfPeer;
     if ((this.#openOfPeer.get(hello.name) ?? 0) >= max) {
       const what = `${hello.name} has ${max} connections already`;
       connection.close(new ChainError('OVERLOADED', `${what}; do two processes have this name?`));

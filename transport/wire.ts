@@ -5,6 +5,7 @@ import { numberRoom, type Writer, wire } from '../proto/writer.ts';
 import { ChainError } from '../protocol/errors.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { Incarnation } from '../protocol/words.ts';
+import { transportLimits } from './limits.ts';
 import {
   agree,
   barrier,
@@ -48,7 +49,7 @@ export interface Frame {
 }
 
 /** Messages of one frame. A frame full of the shortest ones must not turn into a heap full of objects. */
-export const frameMessagesMax = 65_536;
+export const frameMessagesMax = transportLimits.frameMessages;
 
 /** Bytes of a frame without messages, at most. */
 export const frameHeaderRoom = 9;

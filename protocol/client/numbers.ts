@@ -5,13 +5,7 @@
  * under another client id, derived from the session's: the stuck call keeps its window, and nobody waits for it.
  */
 import type { ClientId, RequestNumber, Slot } from '../words.ts';
-
-/** Numbers that may lie between a lane's floor and the next one; the chain refuses wider windows. */
-const windowMax = 16_384;
-/** Writes of one slot that may be unanswered at once. */
-const openMax = windowMax;
-/** Client ids that one slot may need at once. */
-const lanesMax = 256;
+import { clientLimits } from './limits.ts';
 
 /** Unanswered numbers under one client id in one slot, the lowest first. */
 export interface Lane {
@@ -34,8 +28,8 @@ export class Numbers {
   hasRoom(slot: Slot): boolean {
     const held = this.#slots.get(slot);
     if (held === undefined) return true;
-    if (held.open >= openMax) return false;
-    return held.lanes.length < lanesMax || held.lanes.some((lane) => !this.#isFull(lane));
+    if (held.open >= clientLimits.openWrites) return false;
+    return held.lanes.length < clientLimits.lanes || held.lanes.some((lane) => !this.#isFull(lane));
   }
 
   /** The next number, open until `close`. Needs room. */
@@ -65,7 +59,7 @@ export class Numbers {
 
   #isFull(lane: Lane): boolean {
     const first = lane.open.keys().next().value;
-    return first !== undefined && this.#next - first >= windowMax;
+    return first !== undefined && this.#next - first >= clientLimits.window;
   }
 }
 
