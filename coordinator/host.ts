@@ -152,7 +152,7 @@ export class CoordinatorHost {
   #take(link: string, peer: Peer, message: Message): void {
     const { kind } = message;
     if (kind === 'askRoutes') return this.#handle({ kind: 'node', link, message });
-    if (kind !== 'register' && kind !== 'heartbeat' && kind !== 'goodbye')
+    if (kind !== 'register' && kind !== 'holdings' && kind !== 'heartbeat' && kind !== 'goodbye')
       return peer.close(`a coordinator takes no ${kind}; ask a storage node`);
     if (peer.role !== 'node') return peer.close(`a ${peer.role} may not send ${kind}`);
     this.#options.metrics.heard(kind);
