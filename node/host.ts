@@ -366,6 +366,8 @@ const peerKinds: ReadonlySet<string> = new Set<PeerMessage['kind']>([
   'barrierAnswer',
   'copyRequest',
   'copyChunk',
+  'recordRequest',
+  'recordAnswer',
   'pass',
   'passed',
   'clock',

@@ -53,7 +53,12 @@ export class Lists {
     }
     const found = await this.#store.scan(slot, after, Math.min(Math.max(1, maxBytes), pageBytesMax));
     if (found === 'corrupt')
-      return failure('CORRUPT', `a stored value of slot ${slot} does not fit its checksum`);
+      return failure('CORRUPT', `values of slot ${slot} cannot be read; ask another member`);
+    if (found.damaged.length > 0)
+      return failure(
+        'CORRUPT',
+        `a stored value of slot ${slot} does not fit its checksum; ask another member`,
+      );
     // Emptied or left meanwhile: what was read may be part of a state that is being copied.
     return isWhole(replica)
       ? { kind: 'listed', id, values: found.values, next: found.next, at }

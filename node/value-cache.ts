@@ -68,6 +68,7 @@ export class ValueCache {
         this.#young.delete(item.slot);
         this.#old.delete(item.slot);
       } else if (item.kind === 'apply') this.#apply(item.slot, item.entries);
+      else if (item.kind === 'repair') for (const { key } of item.records) this.#forget(item.slot, key);
     }
   }
 

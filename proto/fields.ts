@@ -279,6 +279,9 @@ export const nestedList = <T>(number: number, codec: Codec<T>): Field<readonly T
 export const bytesList = (number: number): Field<readonly Uint8Array[]> =>
   repeated<Uint8Array>(number, putBytes, (r) => r.bytesField());
 
+export const latin1List = <T extends string>(number: number): Field<readonly T[]> =>
+  repeated<T>(number, putLatin1, (r) => r.latin1Field() as T);
+
 /** Numbers, packed; read packed or one by one. */
 export const uint32List = <T extends number>(number: number): Field<readonly T[]> => ({
   number,

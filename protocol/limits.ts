@@ -36,6 +36,8 @@ export interface Limits {
   readonly waitingBytes: number;
   /** Requests that one node has passed to others and that were not answered. */
   readonly passedRequests: number;
+  /** Damaged records of one slot that are being repaired, and reads for members that repair theirs. */
+  readonly repairs: number;
   /** A chain's members. */
   readonly chainLength: number;
   /** Reports of slots in one heartbeat; the rest follows when they are acknowledged. */
@@ -62,6 +64,7 @@ export const limits: Limits = {
   passedRequests: 65_536,
   logMemoryBytes: 33_554_432,
   inFlightBytes: 8_388_608,
+  repairs: 16,
   chainLength: 9,
   beatReports: 512,
   pageChains: 512,

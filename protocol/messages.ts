@@ -140,8 +140,32 @@ export interface CopyChunk extends OfSlot {
   readonly at: Position;
   /** Encoded entries of stored values, each key once. */
   readonly values: readonly Uint8Array[];
+  /** Keys of which no member has a record that verifies: the joiner takes them over as damaged. */
+  readonly damaged: readonly Key[];
   /** Dedupe table at `at`; only in the last chunk. */
   readonly dedupe: Uint8Array | null;
+}
+
+/* Repair: a member whose stored record does not verify asks another for the key's value. */
+
+export interface RecordRequest extends OfSlot {
+  readonly kind: 'recordRequest';
+  readonly round: number;
+  readonly key: Key;
+  /** The asker's commit mark when it noticed: who is behind it can't know the value. */
+  readonly atLeast: Seq;
+}
+
+export interface RecordAnswer extends OfSlot {
+  readonly kind: 'recordAnswer';
+  readonly round: number;
+  readonly key: Key;
+  /** `behind`: can't say now. `damaged`: its record does not verify either. */
+  readonly state: 'value' | 'absent' | 'damaged' | 'behind';
+  /** The entry as its head encoded it; null unless `value`. */
+  readonly entry: Uint8Array | null;
+  /** The answering member's commit mark: what it committed of the key is in the answer. */
+  readonly at: Position;
 }
 
 /* Between nodes, not of one slot. */
@@ -185,7 +209,9 @@ export type ChainMessage =
   | Barrier
   | BarrierAnswer
   | CopyRequest
-  | CopyChunk;
+  | CopyChunk
+  | RecordRequest
+  | RecordAnswer;
 export type PeerMessage = ChainMessage | Pass | Passed | Clock | SpaceOf;
 
 /* Node and coordinator. */

@@ -25,6 +25,11 @@ export type PersistItem =
   | { readonly kind: 'drop'; readonly slot: Slot; readonly to: Seq }
   /** Newest value per key: the effect of committed entries ('delete' removes the key). Later ones win. */
   | { readonly kind: 'apply'; readonly slot: Slot; readonly entries: readonly Entry[] }
+  /**
+   * Records in the place of damaged ones. The core sees to it that nothing newer is there or comes before it; what a
+   * store finds there is overwritten.
+   */
+  | { readonly kind: 'repair'; readonly slot: Slot; readonly records: readonly RepairedRecord[] }
   /** Marks of the slot; the last ones win. */
   | ({ readonly kind: 'marks'; readonly slot: Slot } & Marks)
   /** Chain version and assignment of the slot, never lowered. */
@@ -34,6 +39,12 @@ export type PersistItem =
   /** Log entries up to `start` are not needed any more; `dedupe` stands for what they said about requests. */
   | { readonly kind: 'trim'; readonly slot: Slot; readonly start: Position; readonly dedupe: Uint8Array }
   | ({ readonly kind: 'identity' } & Identity);
+
+/** null: the key is absent. 'damaged': no member has a copy that verifies; reads of it say so, as of rotten ones. */
+export interface RepairedRecord {
+  readonly key: Key;
+  readonly record: Entry | null | 'damaged';
+}
 
 export interface Marks {
   readonly commit: Position;
@@ -91,6 +102,8 @@ export interface Boot {
 /** One chunk of a scan over the values of a slot, in key order. */
 export interface Scanned {
   readonly values: readonly Uint8Array[];
-  /** Last key seen; null when the scan reached the end. */
+  /** Keys in the same range whose records do not verify, in key order. */
+  readonly damaged: readonly Key[];
+  /** Last key seen, damaged or not; null when the scan reached the end. */
   readonly next: Key | null;
 }

@@ -90,7 +90,7 @@ export function summaryLines(s: Summary, seconds: number, workers: number): stri
     `operations     ${count(s.operations)}, ${percent(s.answered, s.operations)} answered`,
     `virtual time   ${(s.virtualMs / 3_600_000).toFixed(2)} h, ${count(s.events)} events`,
     `faults         median ${median} effective in a seed; ${percent(enough, s.seeds)} of the seeds have 10 or more`,
-    `excused        ${s.excused.length}${s.excused.length > 0 ? ` (a chain provably beyond help: ${listed(s.excused)})` : ''}`,
+    `excused        ${s.excused.length}${s.excused.length > 0 ? ` (a chain or a record provably beyond help: ${listed(s.excused)})` : ''}`,
     `violations     ${s.failed.length}`,
   ];
 }

@@ -34,6 +34,7 @@ const chunk = (bytes: number): Message => ({
   next: null,
   at: { version: chainVersion(0), seq: 0 as never },
   values: [Buffer.alloc(bytes, 7)],
+  damaged: [],
   dedupe: null,
 });
 const broken = (bytes: number): Message => ({

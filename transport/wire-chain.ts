@@ -5,6 +5,8 @@ import {
   bytesOrNull,
   type Codec,
   fixed64,
+  latin1,
+  latin1List,
   latin1OrNull,
   message,
   nested,
@@ -29,6 +31,8 @@ import type {
   CopyRequest,
   Offer,
   Ready,
+  RecordAnswer,
+  RecordRequest,
   Run,
   SpaceOf,
   TailAnswer,
@@ -36,7 +40,7 @@ import type {
 } from '../protocol/messages.ts';
 import { type ChainVersion, origin, type Slot } from '../protocol/words.ts';
 import { closeKind, openKind, position, positionRoom, putPosition, takePosition } from './wire-parts.ts';
-import { spaceLevels } from './wire-words.ts';
+import { recordStates, spaceLevels } from './wire-words.ts';
 
 /** Slot, version and session with their tags. */
 const headRoom = 27;
@@ -274,6 +278,7 @@ export const copyChunk: Codec<CopyChunk> = message<CopyChunk>(
     at: nested(5, position),
     values: bytesList(6),
     dedupe: bytesOrNull(7),
+    damaged: latin1List(30),
   },
   { kind: 'copyChunk' },
 );
@@ -282,6 +287,26 @@ export const spaceOf: Codec<SpaceOf> = message<SpaceOf>(
   'SpaceOf',
   { level: word(1, spaceLevels) },
   { kind: 'space' },
+);
+
+export const recordRequest: Codec<RecordRequest> = message<RecordRequest>(
+  'RecordRequest',
+  { slot: uint32(1), version: uint(2), round: uint(3), key: latin1(4), atLeast: uint(5) },
+  { kind: 'recordRequest' },
+);
+
+export const recordAnswer: Codec<RecordAnswer> = message<RecordAnswer>(
+  'RecordAnswer',
+  {
+    slot: uint32(1),
+    version: uint(2),
+    round: uint(3),
+    key: latin1(4),
+    state: word(5, recordStates),
+    entry: bytesOrNull(6),
+    at: nested(7, position),
+  },
+  { kind: 'recordAnswer' },
 );
 
 export const clock: Codec<Clock> = message<Clock>('Clock', { wall: fixed64(1) }, { kind: 'clock' });

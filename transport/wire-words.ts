@@ -1,7 +1,7 @@
 /** The numbers that closed lists of words have on the wire. They are never reused; append only. */
 import { words } from '../proto/fields.ts';
 import type { ErrorCode, Outcome } from '../protocol/errors.ts';
-import type { Hello, Refused, ReplicaReport, SpaceLevel } from '../protocol/messages.ts';
+import type { Hello, RecordAnswer, Refused, ReplicaReport, SpaceLevel } from '../protocol/messages.ts';
 import type { ConditionField, ConditionOperator, ReadLevel, WriteRequest } from '../protocol/requests.ts';
 
 export const readLevels = words<ReadLevel>({ strong: 0, bounded: 1, session: 2, eventual: 3 });
@@ -27,6 +27,8 @@ export const replicaStates = words<ReplicaReport['state']>({
   stale: 5,
   lost: 6,
 });
+
+export const recordStates = words<RecordAnswer['state']>({ value: 1, absent: 2, damaged: 3, behind: 4 });
 
 export const refusedCodes = words<Refused['code']>({
   NOT_LEADER: 1,

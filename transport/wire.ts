@@ -18,6 +18,8 @@ import {
   readAppend,
   readCommit,
   ready,
+  recordAnswer,
+  recordRequest,
   spaceOf,
   tailAnswer,
   tailQuery,
@@ -101,6 +103,8 @@ const kindNumbers = {
   listed: 29,
   space: 30,
   holdings: 40,
+  recordRequest: 50,
+  recordAnswer: 51,
 } as const satisfies Record<Message['kind'], number>;
 
 type ByHand = 'ask' | 'answer' | 'pass' | 'passed' | 'append' | 'commit';
@@ -121,6 +125,8 @@ const tables: { readonly [K in ByTable]: Codec<Extract<Message, { kind: K }>> } 
   broken,
   copyRequest,
   copyChunk,
+  recordRequest,
+  recordAnswer,
   register,
   holdings,
   goodbye,

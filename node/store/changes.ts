@@ -4,7 +4,7 @@
  */
 import { changesKey, type Entry, storesValue } from '../../protocol/entry.ts';
 import { invariant } from '../../protocol/errors.ts';
-import type { Batch, Identity, PersistItem } from '../../protocol/persist.ts';
+import type { Batch, Identity, PersistItem, RepairedRecord } from '../../protocol/persist.ts';
 import type { Slot } from '../../protocol/words.ts';
 import { metaKey, slotMetaKey, type ValueKeys } from './keys.ts';
 import type { Holder } from './machine.ts';
@@ -19,6 +19,9 @@ import {
 } from './meta.ts';
 import { baseOf, marksAtStart, type SlotState, type SlotTable, slotState } from './slots.ts';
 import type { Writes } from './writes.ts';
+
+/** What no member has any more: no record verifies without a byte. */
+const damagedRecord = new Uint8Array(0);
 
 export class Changes {
   /** Slots whose values of generations before are garbage now. */
@@ -78,6 +81,9 @@ export class Changes {
         checkSlot(item.slot, item.entries);
         this.#apply(state, item.entries);
         return;
+      case 'repair':
+        this.#repair(state, item.records);
+        return;
       case 'marks':
         this.#mark(state, item);
         return;
@@ -100,6 +106,14 @@ export class Changes {
       const at = this.#keys.of(slot, generation, e.key);
       if (storesValue(e)) this.#writes.put(at, e.bytes);
       else this.#writes.del(at);
+    }
+  }
+
+  #repair({ slot, generation }: SlotState, records: readonly RepairedRecord[]): void {
+    for (const { key, record } of records) {
+      const at = this.#keys.of(slot, generation, key);
+      if (record === null) this.#writes.del(at);
+      else this.#writes.put(at, record === 'damaged' ? damagedRecord : record.bytes);
     }
   }
 

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { BootSlot } from '../../protocol/persist.ts';
-import { key, origin, seq, slot } from '../../protocol/words.ts';
+import { key, seq, slot } from '../../protocol/words.ts';
 import { databaseOf } from './database.ts';
 import { logKey, metaKey, slotMetaKey } from './keys.ts';
 import { Folders, files, flipBit, logFile, raw, sizeOf } from './store.folders.ts';
-import { append, apply, batch, Head, marks } from './store.samples.ts';
+import { append, apply, at, batch, Head, marks, trim } from './store.samples.ts';
 import { StoreError } from './store.ts';
 
 const folders = new Folders();
@@ -193,19 +193,26 @@ test('a small record that is damaged, misplaced or unknown is named', async () =
   }
 });
 
-test('a log record that is damaged when it is read fails the store', async () => {
-  const { image } = await crashed(5, 10);
+test('a log record that is damaged when it is read is told, goes with the next trim, and the store opens again', async () => {
+  const { image } = await crashed(9, 10);
   const { store } = await folders.open(image);
   const damaged = vi
     .spyOn(ClassicLevel.prototype, 'getMany')
-    .mockImplementation(async () => [Buffer.alloc(200)] as never);
-  await expect(store.readLog(slot(1), seq(1), 1)).rejects.toMatchObject({
-    code: 'STORE_CORRUPT',
-    message: expect.stringContaining('log record 1 is damaged (length)'),
-  });
+    .mockImplementation(
+      async (keys) =>
+        (keys as Buffer[]).map((of) => (of.equals(logKey(4)) ? Buffer.alloc(200) : undefined)) as never,
+    );
+  expect(await store.readLog(slot(1), seq(4), 1)).toBe('corrupt');
   damaged.mockRestore();
-  expect(store.state).toBe('failed');
-  await expect(store.write(batch(marks(1, origin)))).rejects.toMatchObject({ code: 'STORE_FAILED' });
+  expect(store.state).toBe('serving');
+  // Retention alone would keep all of it.
+  expect(store.oldestLog()).toEqual([{ slot: slot(1), seq: 4 }]);
+  await store.write(batch(trim(1, at(1, 4), 'requests')));
+  expect(store.oldestLog()).toEqual([]);
+  expect(store.stats().log.first).toBe(5);
+  await store.close();
+  const again = await folders.open(image);
+  expect(seqs(again.boot.slots[0])).toEqual([5, 6, 7, 8, 9]);
 });
 
 test('swapped databases are refused', async () => {

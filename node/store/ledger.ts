@@ -53,10 +53,13 @@ export class Ledger {
     return bytes > this.#retention.bytes || (this.#stamps[i] as number) < now - this.#retention.ageMs;
   }
 
-  /** Records that may go now, when those below `needed` are not needed: the first of them and how many. */
-  slab(needed: number): { readonly first: number; readonly count: number } {
+  /** Records that may go now, when those below `needed` are not needed: the first of them and how many, at least `least`. */
+  slab(
+    needed: number,
+    least: number = slabRecords.least,
+  ): { readonly first: number; readonly count: number } {
     const free = Math.min(needed - this.first, this.count);
-    return { first: this.first, count: free < slabRecords.least ? 0 : Math.min(free, slabRecords.most) };
+    return { first: this.first, count: free < least ? 0 : Math.min(free, slabRecords.most) };
   }
 
   remove(count: number): void {

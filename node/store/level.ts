@@ -75,6 +75,8 @@ export class LevelStore implements Store {
   /** Ends when nothing erased is left to delete; one slot at a time. */
   #sweeping: Promise<void> = Promise.resolve();
   #corruptReads = 0;
+  /** Newest log record that was found damaged; 0 = none. */
+  #damagedLog = 0;
   #closed: Promise<void> | null = null;
 
   /** What `parts` describe is on disk, synced. */
@@ -143,7 +145,9 @@ export class LevelStore implements Store {
   #trimLog(writes: Writes): void {
     let needed = this.#synced + 1;
     for (const state of this.#slots.values()) needed = Math.min(needed, state.log.oldestRecord);
-    const { first, count } = this.#ledger.slab(needed);
+    // A damaged one goes as soon as it may: with it in the log the store could not be opened again.
+    const urgent = this.#damagedLog > 0 && this.#damagedLog < needed;
+    const { first, count } = this.#ledger.slab(needed, urgent ? 1 : undefined);
     if (count === 0) return;
     this.#ledger.remove(count);
     for (let i = 0; i < count; i++) writes.del(logKey(first + i));
@@ -199,31 +203,32 @@ export class LevelStore implements Store {
   async scan(slot: Slot, after: Key | null, maxBytes: number): Promise<Scanned | 'corrupt'> {
     this.#assertOpen();
     try {
-      const scanned = await scanValues(
-        this.#database,
-        { slot, generation: this.#generation(slot) },
-        after,
-        maxBytes,
-      );
-      return scanned ?? this.#corrupt();
+      const values = { slot, generation: this.#generation(slot) };
+      const scanned = await scanValues(this.#database, values, after, maxBytes);
+      this.#corruptReads += scanned.damaged.length;
+      return scanned;
     } catch (error) {
       return this.#unreadable(error);
     }
   }
 
-  async readLog(slot: Slot, from: Seq, maxBytes: number): Promise<Entry[]> {
+  async readLog(slot: Slot, from: Seq, maxBytes: number): Promise<Entry[] | 'corrupt'> {
     this.#assertOpen();
     const entries: Entry[] = [];
     const state = this.#slots.get(slot);
     if (state === undefined) return entries;
     const runs = this.#runsOf(state, from, maxBytes);
     const records = await this.#readRecords(runs);
+    if (records === 'corrupt') return this.#corruptLog(runs);
     let bytes = 0;
     for (const [i, run] of runs.entries()) {
       const record = records[i];
       // Trimmed meanwhile: what follows would leave a gap.
       if (record === undefined && run.record < this.#ledger.first) return [];
-      for (const e of this.#entriesOf(slot, run.record, record)) {
+      const found = entriesOf(slot, run.record, record);
+      // What lies before the damage is as good as ever.
+      if (found === null) return entries.length > 0 ? entries : this.#corruptLog([run]);
+      for (const e of found) {
         if (e.seq < run.first || e.seq > run.last) continue;
         if (bytes >= maxBytes) return entries;
         entries.push(e);
@@ -245,25 +250,25 @@ export class LevelStore implements Store {
     return runs;
   }
 
-  async #readRecords(runs: readonly Run[]): Promise<(Uint8Array | undefined)[]> {
+  async #readRecords(runs: readonly Run[]): Promise<(Uint8Array | undefined)[] | 'corrupt'> {
     try {
       return await this.#database.getMany(runs.map((run) => logKey(run.record)));
     } catch (error) {
       this.#assertOpen();
+      if ((error as { code?: string }).code === 'LEVEL_CORRUPTION') return 'corrupt';
       throw this.#fail('the log could not be read', error);
     }
   }
 
-  /** The slot's entries that a record adds to its log. */
-  #entriesOf(slot: Slot, number: number, bytes: Uint8Array | undefined): Entry[] {
-    const record = bytes === undefined ? 'missing' : readRecord(asBuffer(bytes), number, slot);
-    if (typeof record === 'string')
-      throw this.#fail(`log record ${number} is damaged (${record})`, undefined, 'STORE_CORRUPT');
-    return survivors(record);
+  /** Remembered until these records are gone: a store with a damaged one in its log could not be opened again. */
+  #corruptLog(runs: readonly Run[]): 'corrupt' {
+    for (const { record } of runs) this.#damagedLog = Math.max(this.#damagedLog, record);
+    return this.#corrupt();
   }
 
   oldestLog(): LogTop[] {
-    const record = this.#ledger.unwanted(this.#world.wallMs());
+    if (this.#damagedLog < this.#ledger.first) this.#damagedLog = 0;
+    const record = Math.max(this.#ledger.unwanted(this.#world.wallMs()), this.#damagedLog);
     const tops: LogTop[] = [];
     if (record === 0) return tops;
     for (const { slot, log } of this.#slots.values()) {
@@ -346,14 +351,11 @@ export class LevelStore implements Store {
     await this.#database.put(key, value, { sync: true });
   }
 
-  #fail(what: string, cause: unknown, code: 'STORE_FAILED' | 'STORE_CORRUPT' = 'STORE_FAILED'): StoreError {
+  #fail(what: string, cause: unknown): StoreError {
     if (this.#reason === '') this.#reason = cause instanceof Error ? `${what}: ${cause.message}` : what;
     if (this.state === 'serving') this.state = 'failed';
-    const next =
-      code === 'STORE_CORRUPT'
-        ? 'it must come back blank and be copied from its chains.'
-        : 'it takes no more writes; stop the process, look at the disk, and start it again.';
-    return new StoreError(code, `store ${this.#folder}: ${this.#reason}; ${next}`, cause);
+    const next = 'it takes no more writes; stop the process, look at the disk, and start it again.';
+    return new StoreError('STORE_FAILED', `store ${this.#folder}: ${this.#reason}; ${next}`, cause);
   }
 
   #assertServing(): void {
@@ -364,4 +366,10 @@ export class LevelStore implements Store {
   #assertOpen(): void {
     if (this.state === 'closed') throw new StoreError('STORE_CLOSED', `store ${this.#folder} is closed`);
   }
+}
+
+/** The slot's entries that a record adds to its log; null when the record is missing or damaged. */
+function entriesOf(slot: Slot, number: number, bytes: Uint8Array | undefined): Entry[] | null {
+  const record = bytes === undefined ? 'missing' : readRecord(asBuffer(bytes), number, slot);
+  return typeof record === 'string' ? null : survivors(record);
 }

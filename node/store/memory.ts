@@ -206,20 +206,21 @@ class MemoryStore implements Store {
   async scan(slot: Slot, after: Key | null, maxBytes: number): Promise<Scanned | 'corrupt'> {
     this.#assertOpen();
     const values: Uint8Array[] = [];
+    const damaged: Key[] = [];
     let bytes = 0;
     const stored = this.#disk.slots.get(slot)?.values ?? new Map<Key, Uint8Array>();
     for (const key of [...stored.keys()].sort()) {
       if (after !== null && key <= after) continue;
       const value = this.get(slot, key);
-      if (value === 'corrupt' || value === null) return 'corrupt';
-      values.push(value);
-      bytes += value.length;
-      if (bytes >= maxBytes) return { values, next: key };
+      if (value === null || value === 'corrupt') damaged.push(key);
+      else values.push(value);
+      bytes += stored.get(key)?.length ?? 0;
+      if (bytes >= maxBytes) return { values, damaged, next: key };
     }
-    return { values, next: null };
+    return { values, damaged, next: null };
   }
 
-  async readLog(slot: Slot, from: Seq, maxBytes: number): Promise<Entry[]> {
+  async readLog(slot: Slot, from: Seq, maxBytes: number): Promise<Entry[] | 'corrupt'> {
     this.#assertOpen();
     const state = this.#disk.slots.get(slot);
     const entries: Entry[] = [];
@@ -313,6 +314,12 @@ function change(state: MemorySlot, item: Exclude<PersistItem, { kind: 'identity'
     case 'apply':
       for (const e of item.entries) apply(state, e, item.slot);
       return;
+    case 'repair':
+      for (const { key, record } of item.records) {
+        if (record === null) state.values.delete(key);
+        else state.values.set(key, record === 'damaged' ? noBytes : record.bytes);
+      }
+      return;
     case 'marks': {
       const { commit, passed, promised, complete } = item;
       state.marks = { commit, passed, promised, complete, dedupe: null };
@@ -338,6 +345,9 @@ function change(state: MemorySlot, item: Exclude<PersistItem, { kind: 'identity'
       return;
   }
 }
+
+/** No record verifies without a byte. */
+const noBytes = new Uint8Array(0);
 
 const endOf = (state: MemorySlot): Position => state.log.at(-1) ?? state.start;
 

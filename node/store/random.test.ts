@@ -142,8 +142,10 @@ async function values(store: Store, of: Slot): Promise<string[]> {
   return scanned === 'corrupt' ? ['corrupt'] : scanned.values.map(hex);
 }
 
-const log = async (store: Store, of: Slot, from: Seq): Promise<string[]> =>
-  (await store.readLog(of, from, 1e9)).map((e) => hex(e.bytes));
+const log = async (store: Store, of: Slot, from: Seq): Promise<string[]> => {
+  const entries = await store.readLog(of, from, 1e9);
+  return entries === 'corrupt' ? ['corrupt'] : entries.map((e) => hex(e.bytes));
+};
 
 const readable = ({ slots, ...boot }: Boot): unknown => ({
   ...boot,

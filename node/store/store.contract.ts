@@ -3,7 +3,7 @@
  * not keep the contract of store.ts.
  */
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
-import type { Entry } from '../../protocol/entry.ts';
+import { type Entry, readEntry } from '../../protocol/entry.ts';
 import { InvariantBroken } from '../../protocol/errors.ts';
 import type { BootSlot } from '../../protocol/persist.ts';
 import {
@@ -13,6 +13,7 @@ import {
   key,
   origin,
   reign,
+  type Seq,
   type Slot,
   seq,
   slot,
@@ -116,11 +117,11 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     const head = new Head(1, at(1, 4), 2);
     const later = head.puts(2);
     await store.write(batch(drop(1, 4), append(...later)));
-    deepEqual(bytesOf(await store.readLog(slot(1), seq(1), 1e6)), bytesOf([...kept, ...later]));
+    deepEqual(bytesOf(await logOf(store, slot(1), seq(1), 1e6)), bytesOf([...kept, ...later]));
     const again = await reopened(h, store);
     deepEqual(bytesOf(bootOf(again.boot.slots, 1).log), bytesOf([...kept, ...later]));
     await again.store.write(batch(append(head.put('on'))));
-    equal((await again.store.readLog(slot(1), seq(7), 1e6)).length, 1);
+    equal((await logOf(again.store, slot(1), seq(7), 1e6)).length, 1);
   },
 
   async 'items of one batch apply in order'(h) {
@@ -131,7 +132,7 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     const later = head.puts(3);
     await store.write(batch(append(...kept, ...old.puts(5)), drop(1, 2), append(...later), drop(1, 4)));
     const expected = bytesOf([...kept, ...later.slice(0, 2)]);
-    deepEqual(bytesOf(await store.readLog(slot(1), seq(1), 1e6)), expected);
+    deepEqual(bytesOf(await logOf(store, slot(1), seq(1), 1e6)), expected);
     const again = await reopened(h, store);
     deepEqual(bytesOf(bootOf(again.boot.slots, 1).log), expected);
   },
@@ -195,8 +196,8 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     const chunk = await store.scan(slot(1), null, 1000);
     ok(chunk !== 'corrupt' && chunk.values.length > 1 && chunk.values.length < 20);
     const rest = await store.scan(slot(1), key('k99'), 1e9);
-    deepEqual(rest, { values: [], next: null });
-    deepEqual(await store.scan(slot(9), null, 1e9), { values: [], next: null });
+    deepEqual(rest, { values: [], damaged: [], next: null });
+    deepEqual(await store.scan(slot(9), null, 1e9), { values: [], damaged: [], next: null });
   },
 
   async 'erasing takes values and log, and what follows in the batch stays'(h) {
@@ -231,8 +232,8 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     const check = async (s: Store): Promise<void> => {
       deepEqual(await scanAll(s, 1, 1e9), [hex(copied.bytes)]);
       equal(s.get(slot(1), key('key-1')), null);
-      equal((await s.readLog(slot(1), seq(1), 1e6)).length, 0);
-      deepEqual(bytesOf(await s.readLog(slot(1), seq(91), 1e6)), bytesOf([live]));
+      equal((await logOf(s, slot(1), seq(1), 1e6)).length, 0);
+      deepEqual(bytesOf(await logOf(s, slot(1), seq(91), 1e6)), bytesOf([live]));
       equal((await scanAll(s, 2, 1e9)).length, 3);
     };
     await check(store);
@@ -251,8 +252,8 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     await store.write(batch(append(...entries), marks(1, at(1, 8))));
     await store.write(batch(trim(1, at(1, 6), 'six')));
     await store.write(batch(trim(1, at(1, 3), 'three')));
-    equal((await store.readLog(slot(1), seq(6), 1e6)).length, 0);
-    deepEqual(bytesOf(await store.readLog(slot(1), seq(7), 1e6)), bytesOf(entries.slice(6)));
+    equal((await logOf(store, slot(1), seq(6), 1e6)).length, 0);
+    deepEqual(bytesOf(await logOf(store, slot(1), seq(7), 1e6)), bytesOf(entries.slice(6)));
     const found = bootOf((await reopened(h, store)).boot.slots, 1);
     deepEqual(
       [found.start, text(found.dedupe), bytesOf(found.log)],
@@ -284,12 +285,12 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
       await store.write(batch(append(...two.puts(i % 3)), append(...entries)));
     }
     for (const from of [1, 2, 77, all.length]) {
-      equal((await store.readLog(slot(1), seq(from), 1)).length, 1);
+      equal((await logOf(store, slot(1), seq(from), 1)).length, 1);
       deepEqual(bytesOf(await readAll(store, 1, from)), bytesOf(all.slice(from - 1)));
     }
-    equal((await store.readLog(slot(1), seq(all.length + 1), 1e6)).length, 0);
-    equal((await store.readLog(slot(5), seq(1), 1e6)).length, 0);
-    const some = await store.readLog(slot(1), seq(1), 2000);
+    equal((await logOf(store, slot(1), seq(all.length + 1), 1e6)).length, 0);
+    equal((await logOf(store, slot(5), seq(1), 1e6)).length, 0);
+    const some = await logOf(store, slot(1), seq(1), 2000);
     ok(some.length > 1 && bytesOf(some).join('').length / 2 < 2000 + 200);
   },
 
@@ -397,6 +398,7 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     const { store } = await h.open();
     const head = new Head(1);
     const entries = [head.put('a'), head.put('b')];
+    const [first] = entries as [Entry, Entry];
     await store.write(batch(append(...entries), apply(...entries)));
     await store.close();
     await h.damageValue(slot(1), key('b'));
@@ -406,8 +408,51 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
       [again.get(slot(1), key('b')), await again.getAsync(slot(1), key('b'))],
       ['corrupt', 'corrupt'],
     );
-    equal(await again.scan(slot(1), null, 1e9), 'corrupt');
+    const scanned = await again.scan(slot(1), null, 1e9);
+    ok(scanned !== 'corrupt');
+    deepEqual([scanned.values.map(hex), scanned.damaged, scanned.next], [[hex(first.bytes)], ['b'], null]);
     equal(again.stats().corruptReads, 3);
+  },
+
+  async 'a scan goes on behind damaged records, also when they fill a chunk'(h) {
+    const { store } = await h.open();
+    const head = new Head(1);
+    const entries = ['a', 'b', 'c'].map((k) => head.put(k));
+    await store.write(batch(append(...entries), apply(...entries)));
+    await store.close();
+    await h.damageValue(slot(1), key('a'));
+    await h.damageValue(slot(1), key('b'));
+    const again = (await h.open()).store;
+    const first = await again.scan(slot(1), null, 1);
+    ok(first !== 'corrupt');
+    deepEqual([first.values, first.damaged, first.next], [[], ['a'], 'a']);
+    const rest = await again.scan(slot(1), key('a'), 1e9);
+    ok(rest !== 'corrupt');
+    deepEqual([rest.values.length, rest.damaged, rest.next], [1, ['b'], null]);
+  },
+
+  async 'a repair puts records in the place of damaged ones, takes them away, or says that nobody has them'(
+    h,
+  ) {
+    const { store } = await h.open();
+    const head = new Head(1);
+    const entries = ['a', 'b', 'c'].map((k) => head.put(k));
+    // A copy: the store in memory damages the very bytes that it was given.
+    const a = readEntry(Buffer.from((entries[0] as Entry).bytes)) as Entry;
+    await store.write(batch(append(...entries), apply(...entries)));
+    await store.close();
+    for (const k of ['a', 'b', 'c']) await h.damageValue(slot(1), key(k));
+    const again = (await h.open()).store;
+    const records = [
+      { key: key('a'), record: a },
+      { key: key('b'), record: null },
+      { key: key('c'), record: 'damaged' as const },
+    ];
+    await again.write({ id: 2, items: [{ kind: 'repair', slot: slot(1), records }] });
+    const found = (of: Store) => ['a', 'b', 'c'].map((k) => of.get(slot(1), key(k)));
+    const bytes = (of: Store) => found(of).map((f) => (f instanceof Uint8Array ? hex(f) : f));
+    deepEqual(bytes(again), [hex(a.bytes), null, 'corrupt']);
+    deepEqual(bytes((await reopened(h, again)).store), [hex(a.bytes), null, 'corrupt']);
   },
 };
 
@@ -435,10 +480,16 @@ async function scanAll(store: Store, of: number, bytes: number): Promise<string[
   }
 }
 
+async function logOf(store: Store, of: Slot, from: Seq, maxBytes: number): Promise<Entry[]> {
+  const entries = await store.readLog(of, from, maxBytes);
+  ok(entries !== 'corrupt');
+  return entries;
+}
+
 async function readAll(store: Store, of: number, from: number): Promise<Entry[]> {
   const all: Entry[] = [];
   for (;;) {
-    const chunk = await store.readLog(slot(of), seq(from + all.length), 300);
+    const chunk = await logOf(store, slot(of), seq(from + all.length), 300);
     if (chunk.length === 0) return all;
     all.push(...chunk);
   }

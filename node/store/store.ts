@@ -41,7 +41,8 @@ export interface Store {
 
   /**
    * Value records of a slot in key order, from the first key above `after` (null = from the beginning): at least one
-   * if there is one, and no more once `maxBytes` are reached. Not a snapshot: each key is shown as it was at some moment
+   * if there is one, and no more once `maxBytes` are reached. Keys of damaged records are told beside them. 'corrupt': the
+   * range can't be read at all. Not a snapshot: each key is shown as it was at some moment
    * between the call and the result, so of a batch written meanwhile any part may be in it; what was written before the
    * call is, unless a later write replaced it (R42). A slot that is erased meanwhile may show any part of what it held.
    */
@@ -49,11 +50,12 @@ export interface Store {
 
   /**
    * Durable log entries of a slot from sequence `from` on: at least one if there is one, no more once `maxBytes` are
-   * reached. Empty when `from` is not in the retained log. What is dropped or trimmed meanwhile may be in the result or
+   * if there is one, and no more once `maxBytes` are reached. Keys of damaged records are told beside them. 'corrupt': the
+   * range can't be read at all. Not a snapshot: each key is shown as it was at some moment
    * not; it never has a gap. A damaged log record rejects with STORE_CORRUPT, and the
    * store is failed from then on.
    */
-  readLog(slot: Slot, from: Seq, maxBytes: number): Promise<Entry[]>;
+  readLog(slot: Slot, from: Seq, maxBytes: number): Promise<Entry[] | 'corrupt'>;
 
   /**
    * The sequences up to which retention (bytes and age) wants the log trimmed, one for each slot with entries in the
@@ -126,7 +128,7 @@ export interface StoreStats {
     /** For how long the present one has been under way; 0 = none is. A disk that hangs shows here. */
     readonly pendingMs: number;
   };
-  /** Reads that found a damaged value. */
+  /** Reads that found a damaged value or log record. */
   readonly corruptReads: number;
   /** One line a level, lowest first; empty for a store without levels. */
   readonly levels: readonly LevelStats[];

@@ -27,26 +27,28 @@ export function isValueOf(at: Buffer, slot: Slot, value: Uint8Array): boolean {
   );
 }
 
-/** A chunk as `Store.scan` promises it; null when a value is damaged. */
+/** A chunk as `Store.scan` promises it. */
 export async function scanValues(
   database: Database,
   { slot, generation }: Values,
   after: Key | null,
   maxBytes: number,
-): Promise<Scanned | null> {
+): Promise<Scanned> {
   const from =
     after === null ? { gte: generationStart(slot, generation) } : { gt: valueKey(slot, generation, after) };
   const range = { ...from, lt: generationStart(slot, generation + 1), fillCache: false };
   const values: Uint8Array[] = [];
+  const damaged: Key[] = [];
   let bytes = 0;
   // Leaving the loop closes the iterator.
   for await (const [at, value] of database.iterator(range)) {
-    if (!isValueOf(at, slot, value)) return null;
-    values.push(value);
+    const key = at.toString('latin1', valueKeyOffset) as Key;
+    if (isValueOf(at, slot, value)) values.push(value);
+    else damaged.push(key);
     bytes += value.length;
-    if (bytes >= maxBytes) return { values, next: at.toString('latin1', valueKeyOffset) as Key };
+    if (bytes >= maxBytes) return { values, damaged, next: key };
   }
-  return { values, next: null };
+  return { values, damaged, next: null };
 }
 
 /** Deletes the values of all generations before the present one, a slab at a time, unsynced: they mean nothing. */

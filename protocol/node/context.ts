@@ -95,7 +95,7 @@ export class NodeContext implements Context {
     this.sendPeer(asked.to, { kind: 'passed', id: asked.id, reply });
   }
 
-  fetch(key: Key, then: Fetch & { kind: 'read' | 'write' }): void {
+  fetch(key: Key, then: Fetch & { kind: 'read' | 'write' | 'record' }): void {
     this.#s.effects.fetches.push({ id: this.#remember(then), slot: then.slot, key });
   }
 

@@ -67,8 +67,9 @@ export type NodeEvent =
   | { readonly kind: 'failed'; readonly why: string }
   /** `entry`: the stored record of the key, null = absent, 'corrupt' = its checksum does not hold. */
   | { readonly kind: 'fetched'; readonly id: number; readonly entry: Uint8Array | null | 'corrupt' }
-  /** Log entries from the asked sequence on, contiguous; empty when they are no longer retained. */
-  | { readonly kind: 'logRead'; readonly id: number; readonly entries: readonly Entry[] }
+  /** Log entries from the asked sequence on, contiguous; empty when they are no longer retained, 'corrupt' when damaged. */
+  | { readonly kind: 'logRead'; readonly id: number; readonly entries: readonly Entry[] | 'corrupt' }
+  /** 'corrupt': the range can't be read at all. */
   | { readonly kind: 'scanned'; readonly id: number; readonly result: Scanned | 'corrupt' }
   /** The oldest log records hold entries up to these sequences and retention wants them gone. */
   | { readonly kind: 'trim'; readonly upTo: readonly { readonly slot: Slot; readonly seq: Seq }[] }

@@ -9,7 +9,9 @@ import { flow, onLogRead } from '../replica/chain.ts';
 import { onLinkUp } from '../replica/install.ts';
 import { onScanned, pullCopy } from '../replica/joining.ts';
 import { forgetAges, onReadFetched } from '../replica/reading.ts';
+import { onRecordFetched } from '../replica/repair.ts';
 import { bootReplica, onMessage, tick } from '../replica/replica.ts';
+import { resumeFreed } from '../replica/resume.ts';
 import type { Fetch, Replica } from '../replica/state.ts';
 import { onWriteFetched } from '../replica/writing.ts';
 import type { Routes } from '../requests.ts';
@@ -141,6 +143,7 @@ export class NodeCore implements NodeCoreContract {
     for (const r of s.touched) {
       this.#ctx.slot = r.slot;
       try {
+        resumeFreed(r, this.#ctx);
         flow(r, this.#ctx);
         if (r.copy !== null) pullCopy(r, this.#ctx);
       } catch (error) {
@@ -288,12 +291,13 @@ export class NodeCore implements NodeCoreContract {
 
   #onFetched(id: number, entry: Uint8Array | null | 'corrupt'): void {
     const f = this.#state.fetches.get(id);
-    if (f === undefined || (f.kind !== 'read' && f.kind !== 'write')) return;
+    if (f === undefined || f.kind === 'log' || f.kind === 'copy') return;
     this.#state.fetches.delete(id);
     const r = this.#state.replicas.get(f.slot);
     if (r === undefined) return;
     this.#ctx.slot = f.slot;
     if (f.kind === 'read') onReadFetched(r, this.#ctx, f, entry);
+    else if (f.kind === 'record') onRecordFetched(r, this.#ctx, f, entry);
     else onWriteFetched(r, this.#ctx, f, entry);
   }
 

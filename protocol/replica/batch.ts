@@ -11,6 +11,7 @@ import { encodeDedupe } from './dedupe.ts';
 import { activate } from './install.ts';
 import { takesEffect } from './joining.ts';
 import { itemAt, positionAt, trimTo } from './log.ts';
+import { collectRepairs, repairsDue, repairsPersisted } from './repair.ts';
 import { type Context, isTail, type Replica } from './state.ts';
 
 /** Entries whose effect goes into one batch, so that a long catch-up does not make one huge batch. */
@@ -23,6 +24,8 @@ export const presses = (r: Replica): boolean =>
   r.dropTo !== null ||
   r.eraseAt !== null ||
   r.copied.length > 0 ||
+  repairsDue(r) ||
+  r.damage.log ||
   r.takenComplete !== r.complete ||
   r.role === 'joiner';
 
@@ -42,6 +45,11 @@ export function collect(r: Replica, items: PersistItem[]): void {
     items.push({ kind: 'append', slot, entries: entriesBetween(r, r.taken, r.log.end.seq) });
     r.taken = r.log.end.seq;
   }
+  const records = [
+    ...collectRepairs(r),
+    ...r.copiedDamaged.splice(0).map((key) => ({ key, record: 'damaged' as const })),
+  ];
+  if (records.length > 0) items.push({ kind: 'repair', slot, records });
   if (r.copied.length > 0) {
     items.push({ kind: 'apply', slot, entries: r.copied });
     r.copied = [];
@@ -104,7 +112,10 @@ function effectsBetween(r: Replica, after: Seq, upTo: Seq): Entry[] {
 
 /** Behind its own applied-and-synced position, never above the commit mark, with the pins of who is behind (R41). */
 function collectTrim(r: Replica, items: PersistItem[]): void {
-  const to = Math.min(r.trimWanted, r.appliedDisk, r.commit, pinOf(r)) as Seq;
+  // A pin of what can't be read holds nothing (10.5).
+  const wanted = r.damage.log ? r.appliedDisk : Math.min(r.trimWanted, pinOf(r));
+  const to = Math.min(wanted, r.appliedDisk, r.commit) as Seq;
+  r.damage.log = false;
   if (to <= r.log.start.seq || !r.complete) return;
   const start = positionAt(r.log, to);
   items.push({ kind: 'trim', slot: r.slot, start, dedupe: encodeDedupe(r.dedupe) });
@@ -130,6 +141,7 @@ export function persisted(r: Replica, ctx: Context): void {
   }
   if (f.installs !== null && r.installing !== null && f.installs.version === r.installing.version)
     activate(r, ctx, r.installing);
+  repairsPersisted(r, ctx);
   advance(r, ctx);
   releaseMemory(r, ctx);
 }

@@ -197,12 +197,18 @@ function nextEntries(r: Replica, ctx: Context, d: Downstream): Uint8Array[] {
 }
 
 /** Older entries for the successor came back from the store. */
-export function onLogRead(r: Replica, ctx: Context, session: number, entries: readonly Entry[]): void {
+export function onLogRead(
+  r: Replica,
+  ctx: Context,
+  session: number,
+  entries: readonly Entry[] | 'corrupt',
+): void {
   const d = r.down;
+  if (entries === 'corrupt') logDamaged(r, ctx);
   if (d === null || d.session !== session || r.assignment === null) return;
   d.reading = false;
-  const first = entries[0];
-  if (first === undefined || first.seq !== d.sent + 1) {
+  const first = entries === 'corrupt' ? undefined : entries[0];
+  if (entries === 'corrupt' || first === undefined || first.seq !== d.sent + 1) {
     // Trimmed meanwhile: the handshake finds out what is left to do.
     r.down = null;
     ctx.touch(r);
@@ -227,6 +233,17 @@ export function onLogRead(r: Replica, ctx: Context, session: number, entries: re
 }
 
 const holds = (r: Replica, e: Entry): boolean => versionAt(r.log, e.seq) === e.version;
+
+/**
+ * The log can't be read where somebody needs it (10.5). All that is not in memory any more is applied on disk, so the log
+ * may begin behind it: then whoever needed it takes a snapshot, or comes back as one who does.
+ */
+function logDamaged(r: Replica, ctx: Context): void {
+  if (r.damage.log) return;
+  ctx.notice('error', 'log.damaged', { slot: r.slot, start: r.log.start, end: r.log.end });
+  r.damage.log = true;
+  ctx.touch(r);
+}
 
 function flowUp(r: Replica, ctx: Context, always: boolean): void {
   const u = r.up;

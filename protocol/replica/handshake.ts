@@ -15,6 +15,7 @@ import { advance, drop } from './chain.ts';
 import { createDedupe } from './dedupe.ts';
 import { createLog, lastCommon, positionAt, versionAt } from './log.ts';
 import { breakPins } from './pins.ts';
+import { abandonRepairs } from './repair.ts';
 import { type Context, isHead, predecessor, type Replica, sender, successor } from './state.ts';
 import { abandonAll } from './waiters.ts';
 
@@ -162,6 +163,7 @@ function joinerAgrees(r: Replica, ctx: Context, peer: Member, m: Offer): void {
 /** Empties the range on disk and in memory; the log continues after `start` (P30). */
 export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
   abandonAll(r, ctx);
+  abandonRepairs(r, ctx);
   r.log = createLog(start);
   r.eraseAt = start;
   r.disk = start.seq;
@@ -180,6 +182,7 @@ export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
   r.appliedTaken = start.seq;
   r.appliedDisk = start.seq;
   r.copied = [];
+  r.copiedDamaged = [];
   r.copiedDedupe = null;
   if (r.flight !== null) r.flight.erased = true;
   breakPins(r, Number.POSITIVE_INFINITY as Seq);
@@ -253,5 +256,6 @@ export function markLost(r: Replica, ctx: Context, why: string): void {
   r.down = null;
   r.up = null;
   abandonAll(r, ctx);
+  abandonRepairs(r, ctx);
   ctx.report(r);
 }

@@ -14,6 +14,7 @@ import {
 import { advance } from './chain.ts';
 import { emptyReplica, offer, sayReady } from './handshake.ts';
 import { failRounds } from './reading.ts';
+import { abandonRepairs } from './repair.ts';
 import { type Context, isHead, isTail, type Replica, successor } from './state.ts';
 import { abandonAll, rebuildRequests } from './waiters.ts';
 
@@ -106,6 +107,7 @@ function stopActing(r: Replica, ctx: Context): void {
   r.readable = carried;
   r.answering = tailAnswering;
   failRounds(r, ctx, 'the chain is changing; ask again');
+  abandonRepairs(r, ctx);
 }
 
 /** The version is on disk: act under it. */

@@ -9,9 +9,14 @@ import type { CopyChunk, CopyRequest } from '../messages.ts';
 import type { Scanned } from '../persist.ts';
 import type { Incarnation, Key, NodeName, Seq } from '../words.ts';
 import { decodeDedupe, encodeDedupe, remember } from './dedupe.ts';
+import { markLost } from './handshake.ts';
 import { type Item, itemAt, positionAt } from './log.ts';
 import { pinEffects, unpin } from './pins.ts';
+import { damagedRecord } from './repair.ts';
 import { type Context, type Fetch, predecessor, type Replica, sender } from './state.ts';
+
+/** Scans in a row that may fail before the replica gives its place up. */
+const unreadableMax = 20;
 
 /** Asks for the next chunk; asked again with the beacon when no answer came. */
 export function pullCopy(r: Replica, ctx: Context): void {
@@ -34,13 +39,23 @@ export function onCopyRequest(
   m: CopyRequest,
 ): void {
   if (sender(r, from, incarnation) === null || r.role !== 'member' || !r.complete) return;
+  scanFor(r, ctx, from, incarnation, m.after);
+}
+
+export function scanFor(
+  r: Replica,
+  ctx: Context,
+  from: NodeName,
+  incarnation: Incarnation,
+  after: Key | null,
+): void {
   // Asked again while the answer is on its way.
   const under = r.copyOut;
-  if (under !== null && under.to === incarnation && under.after === m.after && !under.pin.broken) return;
+  if (under !== null && under.to === incarnation && under.after === after && !under.pin.broken) return;
   const pin = pinEffects(r);
-  r.copyOut = { to: incarnation, after: m.after, pin };
+  r.copyOut = { to: incarnation, after, pin };
   const { slot, installed } = r;
-  ctx.scan(m.after, ctx.limits.copyBytes, { kind: 'copy', slot, to: from, after: m.after, installed, pin });
+  ctx.scan(after, ctx.limits.copyBytes, { kind: 'copy', slot, to: from, after, installed, pin });
 }
 
 /**
@@ -56,15 +71,15 @@ export function onScanned(
   const whole = unpin(r, f.pin);
   if (r.copyOut?.pin === f.pin) r.copyOut = null;
   if (!whole || r.installed !== f.installed || r.assignment === null || r.role !== 'member') return;
-  if (scanned === 'corrupt') {
-    ctx.notice('error', 'copy.corrupt', { slot: r.slot, to: f.to, after: f.after });
-    return;
-  }
+  if (scanned === 'corrupt') return unreadable(r, ctx, f);
+  r.damage.unreadable = 0;
   invariant(r.log.base <= f.pin.above, 'what is above a pin is in memory', {
     slot: r.slot,
     base: r.log.base,
   });
-  const { values, next } = overlay(r, f.after, scanned, ctx.limits.copyBytes);
+  const part = mend(r, ctx, f, scanned);
+  if (part === null) return;
+  const { values, next } = overlay(r, f.after, part, ctx.limits.copyBytes);
   ctx.send(f.to, {
     kind: 'copyChunk',
     slot: r.slot,
@@ -73,9 +88,64 @@ export function onScanned(
     next,
     at: positionAt(r.log, r.commit),
     values,
+    damaged: part.nowhere.filter((key) => next === null || key <= next),
     dedupe: next === null ? encodeDedupe(r.dedupe) : null,
   });
 }
+
+/** Asked again by the joiner; one whose store stays unreadable comes back as a joiner, if others hold the slot. */
+function unreadable(r: Replica, ctx: Context, f: Fetch & { kind: 'copy' }): void {
+  r.damage.unreadable++;
+  ctx.notice('error', 'copy.corrupt', { slot: r.slot, to: f.to, after: f.after });
+  if (r.damage.unreadable < unreadableMax || (r.assignment?.members.length ?? 0) < 2) return;
+  r.damage.unreadable = 0;
+  markLost(r, ctx, 'its store cannot read the values of this slot');
+}
+
+/** What of a scan can be sent now: damaged records in it were replaced, or are known to be nowhere. */
+interface Mended {
+  readonly values: readonly Uint8Array[];
+  readonly next: Key | null;
+  readonly nowhere: readonly Key[];
+}
+
+/**
+ * Damaged records of a scan are repaired before they are sent. One that is not known yet ends the chunk before it; when it is
+ * the first, the scan goes on when it is known. What no member has any more travels as damaged: it stops no join.
+ */
+function mend(r: Replica, ctx: Context, f: Fetch & { kind: 'copy' }, scanned: Scanned): Mended | null {
+  if (scanned.damaged.length === 0) return { ...scanned, nowhere: [] };
+  const values: Uint8Array[] = [...scanned.values];
+  const nowhere: Key[] = [];
+  let covered: Key | null = null;
+  for (const key of scanned.damaged) {
+    const repair = r.damage.repairs.get(key);
+    if (repair?.state === 'found') {
+      if (repair.record !== null) values.push(repair.record.bytes);
+    } else if (repair?.state === 'nowhere') nowhere.push(key);
+    else {
+      const waits = repair?.waiting.some((s) => s.op === 'copy' && s.to === f.to) === true;
+      const first = covered === null && !scanned.values.some((bytes) => keyOf(bytes) < key);
+      const { to, after, installed } = f;
+      damagedRecord(r, ctx, key, first && !waits ? { op: 'copy', to, after, installed } : null);
+      return first ? null : cutBefore(key, { values, next: covered, nowhere });
+    }
+    covered = key;
+  }
+  return { values, next: scanned.next, nowhere };
+}
+
+function cutBefore(key: Key, part: Mended): Mended {
+  const values = part.values.filter((bytes) => keyOf(bytes) < key);
+  let { next } = part;
+  for (const bytes of values) {
+    const of = keyOf(bytes);
+    if (next === null || of > next) next = of;
+  }
+  return { values, next, nowhere: part.nowhere };
+}
+
+const keyOf = (bytes: Uint8Array): Key => readEntry(bytes)?.key as Key;
 
 /**
  * The chunk in key order, cut where it reaches its size: what is laid over may be more than what was scanned.
@@ -83,7 +153,7 @@ export function onScanned(
 function overlay(
   r: Replica,
   after: Key | null,
-  scanned: Scanned,
+  scanned: Pick<Scanned, 'values' | 'next'>,
   maxBytes: number,
 ): { readonly values: Uint8Array[]; readonly next: Key | null } {
   const inMemory = new Map<Key, Entry>();
@@ -145,6 +215,7 @@ export function onCopyChunk(
     values.push(entry);
   }
   r.copied.push(...values, ...overtook(r, m));
+  r.copiedDamaged.push(...m.damaged);
   r.answerFrom = Math.max(r.answerFrom, m.at.seq) as Seq;
   if (m.next !== null) {
     c.after = m.next;

@@ -10,6 +10,7 @@ import { failure } from '../replies.ts';
 import type { ReadRequest } from '../requests.ts';
 import type { Incarnation, MonoMs, NodeName, Position, Seq } from '../words.ts';
 import { type Item, positionAt, versionAt } from './log.ts';
+import { damagedRecord, repairedRecord } from './repair.ts';
 import { refusalReply } from './results.ts';
 import { type Context, type Fetch, isTail, type Pending, type Replica, type Round, sender } from './state.ts';
 
@@ -82,6 +83,8 @@ function fetchAt(
 ): void {
   const item = newestAt(r, q, upTo);
   if (item !== null) return answerRead(r, ctx, tag, storesValue(item.entry) ? item.entry.bytes : null, upTo);
+  const repaired = repairedRecord(r, q.key);
+  if (repaired !== undefined) return answerRead(r, ctx, tag, repaired?.bytes ?? null, upTo);
   ctx.fetch(q.key, {
     kind: 'read',
     slot: r.slot,
@@ -118,12 +121,15 @@ export function onReadFetched(
         }),
       );
   } else if (f.proof === 'lease' && !ctx.leaseCovers(r)) return readStrong(r, ctx, f.tag, f.request, f.until);
-  if (stored === 'corrupt')
-    return ctx.reply(
-      f.tag,
-      failure('CORRUPT', `the value stored at ${ctx.name} fails its checksum; ask another member`),
-    );
-  answerRead(r, ctx, f.tag, stored, shownUpTo(r, f.upTo, stored));
+  if (stored !== 'corrupt') return answerRead(r, ctx, f.tag, stored, shownUpTo(r, f.upTo, stored));
+  const { tag, request, until } = f;
+  if (damagedRecord(r, ctx, request.key, { op: 'read', tag, request, until })) return;
+  ctx.reply(
+    tag,
+    failure('CORRUPT', `the value stored at ${ctx.name} does not fit its checksum; ask another member`, {
+      route: r.assignment,
+    }),
+  );
 }
 
 /**

@@ -19,6 +19,7 @@ import { onAgree, onBroken, onOffer, onReady, retryHandshakes } from './handshak
 import { onCopyChunk, onCopyRequest, pullCopy } from './joining.ts';
 import { appendEntry, createLog, positionAt, release } from './log.ts';
 import { canRead, onBarrier, onBarrierAnswer, onTailAnswer, onTailQuery, tickRounds } from './reading.ts';
+import { onRecordAnswer, onRecordRequest, tickRepairs } from './repair.ts';
 import { type Context, createReplica, type Replica } from './state.ts';
 
 export function emptyReplicaOf(slot: Slot): Replica {
@@ -105,6 +106,10 @@ export function onMessage(
       return onCopyRequest(r, ctx, from, incarnation, m);
     case 'copyChunk':
       return onCopyChunk(r, ctx, from, incarnation, m);
+    case 'recordRequest':
+      return onRecordRequest(r, ctx, from, incarnation, m);
+    case 'recordAnswer':
+      return onRecordAnswer(r, ctx, from, incarnation, m);
   }
 }
 
@@ -114,6 +119,7 @@ export function tick(r: Replica, ctx: Context): void {
   retryHandshakes(r, ctx);
   beacon(r, ctx);
   tickRounds(r, ctx);
+  tickRepairs(r, ctx);
   pullCopy(r, ctx);
 }
 

@@ -20,6 +20,7 @@ import type {
   Slot,
   WallMs,
 } from '../words.ts';
+import { type Damage, noDamage } from './damage.ts';
 import type { Dedupe } from './dedupe.ts';
 import type { Item, Log, RefusedBy } from './log.ts';
 import type { Pin } from './pins.ts';
@@ -195,10 +196,14 @@ export interface Replica {
   appliedDisk: Seq;
   eraseAt: Position | null;
   copied: Entry[];
+  /** Keys that the copy brought as damaged. */
+  copiedDamaged: Key[];
   copiedDedupe: Uint8Array | null;
   /** Wanted trim start. */
   trimWanted: Seq;
   flight: Flight | null;
+
+  readonly damage: Damage;
 
   /** It must not be a member; why (R15). */
   lost: string;
@@ -230,6 +235,16 @@ export type Fetch =
       readonly until: MonoMs;
     }
   | { readonly kind: 'log'; readonly slot: Slot; readonly session: number }
+  | {
+      /** A record for a member whose own is damaged. */
+      readonly kind: 'record';
+      readonly slot: Slot;
+      readonly key: Key;
+      readonly to: NodeName;
+      readonly round: number;
+      readonly installed: number;
+      readonly pin: Pin;
+    }
   | {
       readonly kind: 'copy';
       readonly slot: Slot;
@@ -264,7 +279,7 @@ export interface Context {
   linkUp(peer: NodeName): boolean;
   send(to: NodeName, message: ChainMessage): void;
   reply(tag: number, reply: Reply): void;
-  fetch(key: Key, then: Fetch & { kind: 'read' | 'write' }): void;
+  fetch(key: Key, then: Fetch & { kind: 'read' | 'write' | 'record' }): void;
   readLog(from: Seq, maxBytes: number, then: Fetch & { kind: 'log' }): void;
   scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' }): void;
   /** Something changed that the coordinator should hear at once. */
@@ -336,9 +351,11 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     appliedDisk: log.start.seq,
     eraseAt: null,
     copied: [],
+    copiedDamaged: [],
     copiedDedupe: null,
     trimWanted: 0 as Seq,
     flight: null,
+    damage: noDamage(),
     lost: '',
     broken: false,
     report: 'stale',

@@ -11,6 +11,7 @@ import { look } from './dedupe.ts';
 import type { Item, RefusedBy } from './log.ts';
 import { pinNews, unpin } from './pins.ts';
 import { proveRefusal } from './reading.ts';
+import { damagedRecord, repairedRecord } from './repair.ts';
 import { refusalMessages, resultReply } from './results.ts';
 import { type Context, type Fetch, isHead, type Replica, type TightDisk } from './state.ts';
 import { noteRequest } from './waiters.ts';
@@ -26,6 +27,8 @@ export function write(r: Replica, ctx: Context, tag: number, q: WriteRequest, un
   if (!admit(r, ctx, tag, q)) return;
   const pending = r.log.newest.get(q.key);
   if (pending !== undefined) return order(r, ctx, tag, q, pending.entry, pending, until);
+  const repaired = repairedRecord(r, q.key);
+  if (repaired !== undefined) return order(r, ctx, tag, q, repaired, null, until);
   fetchForWrite(r, ctx, tag, q, until);
 }
 
@@ -55,15 +58,23 @@ export function onWriteFetched(
   // What was written to the key meanwhile may have been let go.
   if (!whole) return fetchForWrite(r, ctx, tag, q, until);
   const entry = stored === null || stored === 'corrupt' ? null : readEntry(stored);
-  if (stored === 'corrupt' || (stored !== null && entry === null))
-    return ctx.reply(
-      tag,
-      failure(
-        'CORRUPT',
-        'the stored value of this key fails its checksum at the head; read it from another member',
-      ),
-    );
-  order(r, ctx, tag, q, entry, null, until);
+  if (stored !== 'corrupt' && (stored === null || entry !== null))
+    return order(r, ctx, tag, q, entry, null, until);
+  if (damagedRecord(r, ctx, q.key, { op: 'write', tag, request: q, until })) return;
+  ctx.reply(
+    tag,
+    failure(
+      'OVERLOADED',
+      'many damaged records of this slot are being repaired at its head; try again later',
+    ),
+  );
+}
+
+/** Puts or deletes a key whose value no member knows any more: a new life of the object begins. */
+export function overwrite(r: Replica, ctx: Context, tag: number, q: WriteRequest, until: MonoMs): void {
+  if (!admit(r, ctx, tag, q)) return;
+  const pending = r.log.newest.get(q.key);
+  order(r, ctx, tag, q, pending?.entry ?? null, pending ?? null, until);
 }
 
 /** Checks that need nothing of the key. True when the write may be ordered; otherwise the caller has its answer. */

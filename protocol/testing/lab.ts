@@ -8,7 +8,7 @@ import { CoordinatorCore } from '../coordinator/coordinator.ts';
 import { type Entry, readEntry } from '../entry.ts';
 import { type Limits, limits } from '../limits.ts';
 import { NodeCore } from '../node/node.ts';
-import type { Boot, BootSlot, PersistItem } from '../persist.ts';
+import type { Boot, BootSlot, PersistItem, Scanned } from '../persist.ts';
 import type { Reply, Request } from '../requests.ts';
 import { defaultTimings } from '../timings.ts';
 import { clientId, type Key, type NodeName, nodeName, origin, type Slot, storeId } from '../words.ts';
@@ -21,6 +21,8 @@ interface Slotted {
   marks: BootSlot['marks'];
   dedupe: Uint8Array | null;
   values: Map<Key, Entry>;
+  /** Keys whose records do not verify. */
+  rotten: Set<Key>;
 }
 
 /** A disk in memory that keeps what was written when the process is gone. */
@@ -47,6 +49,7 @@ export class LabDisk {
         marks,
         dedupe: null,
         values: new Map(),
+        rotten: new Set(),
       };
       this.slots.set(slot, s);
     }
@@ -63,8 +66,17 @@ export class LabDisk {
         return;
       case 'apply':
         for (const e of item.entries) {
+          s.rotten.delete(e.key);
           if (e.kind === 'delete') s.values.delete(e.key);
           else s.values.set(e.key, e);
+        }
+        return;
+      case 'repair':
+        for (const { key, record } of item.records) {
+          s.rotten.delete(key);
+          if (record === 'damaged') s.rotten.add(key);
+          else if (record === null) s.values.delete(key);
+          else s.values.set(key, record);
         }
         return;
       case 'marks':
@@ -78,6 +90,7 @@ export class LabDisk {
       case 'erase':
         s.log = [];
         s.values.clear();
+        s.rotten.clear();
         s.dedupe = null;
         s.start = item.start;
         return;
@@ -87,6 +100,26 @@ export class LabDisk {
         s.dedupe = item.dedupe;
         return;
     }
+  }
+
+  /** The record of a key as a store that verifies it finds it. */
+  fetch(slot: Slot, key: Key): Uint8Array | null | 'corrupt' {
+    const s = this.slot(slot);
+    return s.rotten.has(key) ? 'corrupt' : (s.values.get(key)?.bytes ?? null);
+  }
+
+  /** Records above `after` in key order, at most `count`. */
+  scan(slot: Slot, after: Key | null, count: number): Scanned {
+    const s = this.slot(slot);
+    const keys = [...new Set([...s.values.keys(), ...s.rotten])]
+      .filter((k) => after === null || k > after)
+      .sort();
+    const page = keys.slice(0, count);
+    return {
+      values: page.flatMap((k) => (s.rotten.has(k) ? [] : [(s.values.get(k) as Entry).bytes])),
+      damaged: page.filter((k) => s.rotten.has(k)),
+      next: keys.length > count ? (page.at(-1) as Key) : null,
+    };
   }
 
   boot(store: string): Boot {
@@ -261,26 +294,14 @@ export class Lab {
         peer.core.handle({ kind: 'peer', from: n.name, incarnation: n.core.incarnation, message }, this.now);
     }
     for (const f of e.fetches)
-      n.core.handle(
-        { kind: 'fetched', id: f.id, entry: n.disk.slot(f.slot).values.get(f.key)?.bytes ?? null },
-        this.now,
-      );
+      n.core.handle({ kind: 'fetched', id: f.id, entry: n.disk.fetch(f.slot, f.key) }, this.now);
     for (const r of e.logReads)
       n.core.handle(
         { kind: 'logRead', id: r.id, entries: n.disk.slot(r.slot).log.filter((x) => x.seq >= r.from) },
         this.now,
       );
-    for (const s of e.scans) {
-      const values = [...n.disk.slot(s.slot).values]
-        .filter(([k]) => s.after === null || k > s.after)
-        .sort((a, b) => (a[0] < b[0] ? -1 : 1));
-      const page = values.slice(0, 2);
-      const next = values.length > 2 ? (page[1] as [Key, Entry])[0] : null;
-      n.core.handle(
-        { kind: 'scanned', id: s.id, result: { values: page.map(([, v]) => v.bytes), next } },
-        this.now,
-      );
-    }
+    for (const s of e.scans)
+      n.core.handle({ kind: 'scanned', id: s.id, result: n.disk.scan(s.slot, s.after, 2) }, this.now);
     for (const c of e.control)
       this.coordinator.handle({ kind: 'node', link: n.name, message: c.message }, this.now);
     const batch = n.stalled ? null : n.core.takeBatch();

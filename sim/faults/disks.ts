@@ -1,7 +1,7 @@
 /** Faults of disks. */
 import type { NodeHost } from '../world/node-host.ts';
 import type { NodeSeat } from '../world/world.ts';
-import { type FaultContext, type Inject, pickRunning } from './context.ts';
+import { type FaultContext, type Inject, mayLose, pickRunning } from './context.ts';
 
 export const diskstall: Inject = (f) => {
   const seat = pickRunning(f);
@@ -74,7 +74,8 @@ export const full: Inject = (f) => {
 /** One value, or all of a block: what a misdirected write leaves is found damaged by its checksum. */
 export const rot: Inject = (f) => {
   const seat = pickRunning(f);
-  if (seat === null) return null;
+  // A record without another copy is lost, which is no fault that a store can survive.
+  if (seat === null || !mayLose(f, seat.disk)) return null;
   const { disk } = seat;
   const held = [...disk.content.slots.values()].filter((s) => s.values.size > 0);
   if (held.length === 0) return null;

@@ -5,6 +5,7 @@ import { clientBugs } from './bugs/clients.ts';
 import { coordinatorBugs } from './bugs/coordinators.ts';
 import { joinBugs } from './bugs/joins.ts';
 import { readBugs } from './bugs/reads.ts';
+import { rotBugs } from './bugs/rot.ts';
 import { spaceBugs } from './bugs/space.ts';
 import { writeBugs } from './bugs/writes.ts';
 
@@ -16,4 +17,5 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...chainBugs,
   ...joinBugs,
   ...coordinatorBugs,
+  ...rotBugs,
 ];

@@ -161,7 +161,12 @@ export class Stage {
     const copy = new LabDisk();
     copy.identity = from.identity;
     for (const [s, held] of from.slots)
-      copy.slots.set(s, { ...held, log: [...held.log], values: new Map(held.values) });
+      copy.slots.set(s, {
+        ...held,
+        log: [...held.log],
+        values: new Map(held.values),
+        rotten: new Set(held.rotten),
+      });
     return copy;
   }
 
@@ -205,6 +210,11 @@ export class Stage {
 
   resume(...names: string[]): void {
     for (const n of names) this.#heldDisks.delete(n);
+  }
+
+  /** The record of a key at `name` does not verify any more. */
+  rot(name: string, of = 'k'): void {
+    this.actor(name).disk.slot(slot(0)).rotten.add(key(of));
   }
 
   /** Reads of the log of `name` do not come back. */
@@ -484,7 +494,7 @@ export class Stage {
     const held = a.disk.slot(slot(0));
     const slow = this.#slowValues.get(a.name);
     for (const f of e.fetches) {
-      const look = (): Uint8Array | null => a.disk.slot(slot(0)).values.get(f.key)?.bytes ?? null;
+      const look = (): Uint8Array | null | 'corrupt' => a.disk.fetch(f.slot, f.key);
       const then = look();
       if (slow === undefined) a.core.handle({ kind: 'fetched', id: f.id, entry: then }, now);
       else
@@ -496,12 +506,7 @@ export class Stage {
       if (!this.#slowLogs.has(a.name))
         a.core.handle({ kind: 'logRead', id: r.id, entries: held.log.filter((x) => x.seq >= r.from) }, now);
     for (const s of e.scans) {
-      const values = [...held.values].filter(([k]) => s.after === null || k > s.after);
-      const event = {
-        kind: 'scanned',
-        id: s.id,
-        result: { values: values.map(([, v]) => v.bytes), next: null },
-      } as const;
+      const event = { kind: 'scanned', id: s.id, result: a.disk.scan(s.slot, s.after, 1000) } as const;
       const slowScans = this.#slowScans.get(a.name);
       if (slowScans === undefined) a.core.handle(event, now);
       else slowScans.push(() => this.#handle(a, event));

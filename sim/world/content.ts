@@ -143,6 +143,12 @@ function applyItem(s: SlotContent, item: Exclude<PersistItem, { kind: 'identity'
     case 'apply':
       for (const entry of item.entries) applyEntry(s, entry);
       return;
+    case 'repair':
+      for (const { key, record } of item.records) {
+        if (record === null) s.values.delete(key);
+        else if (record !== 'damaged') repairRecord(s, record);
+      }
+      return;
     case 'marks':
       s.marks = item;
       if (item.dedupe !== null) s.dedupe = item.dedupe;
@@ -197,6 +203,18 @@ function noteChange(s: SlotContent, key: Key): void {
     if (held === undefined) watch.set(key, [before]);
     else held.push(before);
   }
+}
+
+/** What lies there still is what was written before it rotted: a repair must not be older. */
+function repairRecord(s: SlotContent, record: Entry): void {
+  const before = s.values.get(record.key);
+  invariant(before === undefined || before.seq <= record.seq, 'a repair never overwrites a newer record', {
+    slot: s.slot,
+    key: record.key,
+    before: before?.seq,
+    seq: record.seq,
+  });
+  s.values.set(record.key, record);
 }
 
 function trim(s: SlotContent, start: Position, dedupe: Uint8Array): void {

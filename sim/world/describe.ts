@@ -16,7 +16,11 @@ export function describeMessage(m: Message): string {
     case 'commit':
       return `${head(m)} #${m.session} commit ${formatPosition(m.commit)} durable ${formatPosition(m.durable)}${m.copied ? ' copied' : ''}`;
     case 'copyChunk':
-      return `${head(m)} after ${m.after} next ${m.next} at ${formatPosition(m.at)} ${m.values.length} values`;
+      return `${head(m)} after ${m.after} next ${m.next} at ${formatPosition(m.at)} ${m.values.length} values${m.damaged.length > 0 ? ` damaged ${m.damaged.join(',')}` : ''}`;
+    case 'recordRequest':
+      return `${head(m)} #${m.round} of ${m.key} at least ${m.atLeast}`;
+    case 'recordAnswer':
+      return `${head(m)} #${m.round} of ${m.key} ${m.state} ${m.entry === null ? '' : describeEntry(m.entry)} at ${formatPosition(m.at)}`;
     case 'ask':
       return `ask #${m.id} ${describeRequest(m.request)}`;
     case 'answer':
@@ -94,6 +98,8 @@ function describeItem(item: PersistItem): string {
     case 'append':
     case 'apply':
       return `${item.kind} s${item.slot} ${item.entries.map((e) => formatPosition(e)).join(' ')}`;
+    case 'repair':
+      return `repair s${item.slot} ${item.records.map(({ key, record }) => `${key} ${record === null ? 'absent' : record === 'damaged' ? record : formatPosition(record)}`).join(' ')}`;
     case 'drop':
       return `drop s${item.slot} to ${item.to}`;
     case 'marks':

@@ -49,7 +49,7 @@ export interface Disk {
     slot: Slot,
     from: Seq,
     maxBytes: number,
-    done: (entries: readonly Entry[]) => void,
+    done: (entries: readonly Entry[] | 'corrupt') => void,
     failed: (why: string) => void,
   ): void;
   scan(slot: Slot, after: Key | null, maxBytes: number, done: (result: Scanned | 'corrupt') => void): void;
@@ -103,8 +103,14 @@ export function createDisk(
     applyBatch(content, batch, machineBoot);
     if (synced !== null) unsynced.push(batch);
     if (batch.items.some(isPrecious)) flush();
-    for (const item of batch.items)
+    for (const item of batch.items) {
       if (item.kind === 'apply') for (const e of item.entries) rotten.delete(e.key);
+      if (item.kind !== 'repair') continue;
+      for (const { key, record } of item.records) {
+        if (record === 'damaged') rotten.add(key);
+        else rotten.delete(key);
+      }
+    }
   }
 
   function flush(): void {
@@ -217,8 +223,12 @@ export function createDisk(
       const shown = beginScan(random, heldOf(content, slot), after_, maxBytes);
       after(readTime(options.scanMs), () => {
         const { entries, next } = shown();
-        if (random.chance(unreadable) || entries.some((e) => rotten.has(e.key))) return done('corrupt');
-        done({ values: entries.map((e) => e.bytes), next });
+        if (random.chance(unreadable)) return done('corrupt');
+        done({
+          values: entries.filter((e) => !rotten.has(e.key)).map((e) => e.bytes),
+          damaged: entries.filter((e) => rotten.has(e.key)).map((e) => e.key),
+          next,
+        });
       });
     },
     boot: () => ({

@@ -28,6 +28,8 @@ export function eventOf(
     case 'barrierAnswer':
     case 'copyRequest':
     case 'copyChunk':
+    case 'recordRequest':
+    case 'recordAnswer':
     case 'pass':
     case 'passed':
     case 'clock':

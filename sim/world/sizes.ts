@@ -14,6 +14,8 @@ export function sizeOf(m: Message): number {
       return smallBytes + sum(m.entries);
     case 'copyChunk':
       return smallBytes + sum(m.values) + (m.dedupe?.length ?? 0);
+    case 'recordAnswer':
+      return smallBytes + (m.entry?.length ?? 0);
     case 'listed':
       return smallBytes + sum(m.values);
     case 'offer':
@@ -42,6 +44,7 @@ export function sizeOf(m: Message): number {
     case 'clock':
     case 'commit':
     case 'copyRequest':
+    case 'recordRequest':
     case 'goodbye':
     case 'grant':
     case 'hello':
