@@ -94,6 +94,11 @@ export const limitTexts: Readonly<Record<keyof Limits, LimitText>> = {
     beyond: 'OVERLOADED, definite; the answer names the route',
     metric: 'chain_node_requests_passed',
   },
+  repairs: {
+    bounds: 'damaged records of one slot that are repaired at once, and reads for members that repair theirs',
+    beyond: 'a read of one more is CORRUPT, a write OVERLOADED; both may go to another member or be repeated',
+    metric: 'chain_node_events_total{event="record.damaged"}',
+  },
   chainLength: { bounds: 'members of a chain', beyond: 'the manifest is refused', metric: '' },
   beatReports: {
     bounds: 'reports of slots in one heartbeat',
