@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly timeoutMs?: number;
   /** Writers over many keys beside the clients; `members` tells what became of their writes. */
   readonly writers?: number;
+  /** Keys of those writers. @default 1000 */
+  readonly wideKeys?: number;
 }
 
 export class Load {
@@ -55,7 +57,7 @@ export class Load {
 
   /** Acknowledged writes of the many writers, once each of their keys was written. */
   async written(): Promise<number> {
-    return Number(await this.#ask('wide', 120_000));
+    return Number(await this.#ask('wide', 180_000));
   }
 
   /**
@@ -120,8 +122,8 @@ export function mustBeLinearizable(records: readonly HistoryRecord[]): void {
 const run = Date.now().toString(36);
 
 function podOf(cluster: Cluster, name: string, options: LoadOptions): object {
-  const { rate = 150, clients = 24, keys = 48, prefix = name, timeoutMs = 10_000, writers = 0 } = options;
-  const { machine, node } = options;
+  const { rate = 150, clients = 24, keys = 48, prefix = name, timeoutMs = 10_000 } = options;
+  const { machine, node, writers = 0, wideKeys = 1000 } = options;
   // A cluster that is kept holds the keys of earlier runs, which the checker knows nothing of.
   const flags = {
     rate,
@@ -130,6 +132,7 @@ function podOf(cluster: Cluster, name: string, options: LoadOptions): object {
     prefix: `${prefix}/${run}/`,
     timeout: timeoutMs,
     writers,
+    'wide-keys': wideKeys,
     ...(node !== undefined && { node }),
   };
   const endpoints = [

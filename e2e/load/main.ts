@@ -24,7 +24,7 @@ const { values } = parseArgs({
     timeout: { type: 'string', default: '10000' },
     /** Writers over many keys beside the clients, whose history is checked; 0 = none. */
     writers: { type: 'string', default: '0' },
-    'wide-keys': { type: 'string', default: '8000' },
+    'wide-keys': { type: 'string', default: '1000' },
     'wide-bytes': { type: 'string', default: '2000' },
     port: { type: 'string', default: '8080' },
   },

@@ -9,7 +9,7 @@ import { type Scene, seconds, story } from '../harness/story.ts';
 story('the disk of a node is lost while many write', { short: true, seconds: 420 }, async (scene) => {
   const { cluster, load, note } = scene;
   await cluster.ready();
-  const calls = await load({ writers: 32 });
+  const calls = await load({ writers: 32, wideKeys: 4000 });
   await calls.written();
   const pod = await get(cluster.namespace, 'pod', `${cluster.name}-node-1`);
   const claim = await get(cluster.namespace, 'pvc', `data-${cluster.name}-node-1`);
