@@ -18,6 +18,7 @@ import { NodeHost } from './host.ts';
 import { nodeLimits } from './limits.ts';
 import { createNodeMetrics } from './metrics.ts';
 import { leaveChains } from './shutdown.ts';
+import { setAside, wasSetAside } from './store/aside.ts';
 import { createStore } from './store/identity.ts';
 import { openStore } from './store/open.ts';
 import { watchSpace } from './store/space.ts';
@@ -185,8 +186,17 @@ async function openOrCreate({ cluster, data, init, lockWaitMs }: NodeSettings, l
       },
     });
   const opened = await open().catch(async (error: unknown) => {
-    if (!(error instanceof StoreError) || error.code !== 'NO_STORE') throw error;
-    if (!init)
+    if (!(error instanceof StoreError)) throw error;
+    if (error.code === 'STORE_CORRUPT') {
+      // What it promised is gone; its chains hold it elsewhere. Members know it by its store id, so it is no member now.
+      const aside = await setAside(data, error);
+      log('error', 'store.set-aside', { folder: data, aside, why: error.message });
+      const { storeId } = await createStore(data, cluster.cluster);
+      log('warn', 'store.created', { folder: data, store: storeId });
+      return open();
+    }
+    if (error.code !== 'NO_STORE') throw error;
+    if (!init && !(await wasSetAside(data)))
       throw new StartError(
         `${data} holds no store. If this node is meant to begin blank, start it with --init; if it held data before, mount that folder`,
       );
