@@ -128,6 +128,12 @@ export function readEntry(b: Uint8Array): Entry | null {
   return entryFault(b) === null ? decode(b) : null;
 }
 
+/** Whole and with a right checksum, but of a format or kind that this release does not know. */
+export function isNewer(b: Uint8Array): boolean {
+  const fault = entryFault(b);
+  return fault === 'format' || fault === 'kind';
+}
+
 function decode(b: Uint8Array): Entry {
   const keyEnd = entryHeaderBytes + get16(b, 10);
   const number = get48(b, 44);

@@ -39,6 +39,8 @@ export interface Offer extends OfSlot {
   readonly runs: readonly Run[];
   readonly end: Position;
   readonly commit: Position;
+  /** Feature level of the sender's release (features.ts). */
+  readonly features: number;
 }
 
 /** Entries, in order, each whose `position before` is the end of what was sent; and the durable mark of the sender. */
@@ -70,6 +72,8 @@ export interface Agree extends OfSlot {
   readonly snapshot: boolean;
   /** Highest durable mark that this replica ever heard from its predecessors: what they promised to have (R15). */
   readonly promised: Position;
+  /** Lowest feature level of the sender and of all behind it, as far as it knows them; 1 until then. */
+  readonly features: number;
 }
 
 export interface Commit extends OfSlot {

@@ -209,6 +209,7 @@ export const offer: Codec<Offer> = message<Offer>(
     runs: nestedList(5, run),
     end: nested(6, position),
     commit: nested(7, position),
+    features: uint32(8),
   },
   { kind: 'offer' },
 );
@@ -228,6 +229,7 @@ export const agree: Codec<Agree> = message<Agree>(
     common: nested(4, position),
     snapshot: bool(5),
     promised: nested(6, position),
+    features: uint32(7),
   },
   { kind: 'agree' },
 );

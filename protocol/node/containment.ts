@@ -4,7 +4,7 @@
  * the coordinator and joins anew from nothing; what a coordinator said is taken when it says it again.
  */
 import { InvariantBroken } from '../errors.ts';
-import { markLost } from '../replica/handshake.ts';
+import { markLost } from '../replica/lost.ts';
 import { failure } from '../replies.ts';
 import type { Slot } from '../words.ts';
 import type { NodeContext } from './context.ts';

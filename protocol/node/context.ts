@@ -1,4 +1,5 @@
 /** What replicas need of their node, over the node's state. One object; `slot` says which replica is at work. */
+import { featureLevel } from '../features.ts';
 import { type Limits, limits } from '../limits.ts';
 import type { ChainMessage, PeerMessage } from '../messages.ts';
 import type { Context, Fetch, Replica, TightDisk } from '../replica/state.ts';
@@ -12,11 +13,13 @@ import { type NodeState, noteReport } from './state.ts';
 export class NodeContext implements Context {
   slot: Slot = 0 as Slot;
   readonly limits: Limits;
+  readonly features: number;
   readonly #s: NodeState;
 
   constructor(s: NodeState) {
     this.#s = s;
     this.limits = s.config.limits ?? limits;
+    this.features = s.config.features ?? featureLevel;
   }
 
   get mono(): number {

@@ -46,6 +46,8 @@ export interface NodeConfig {
   readonly ownClient: ClientId;
   /** The process holds the store's exclusive lock on the machine boot that wrote `boot` (R23). */
   readonly lockProof: boolean;
+  /** Feature level of this release. @default the present one; others are for tests */
+  readonly features?: number;
   /** @default the limits of every process; smaller ones are for tests */
   readonly limits?: Limits;
 }

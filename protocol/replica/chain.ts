@@ -2,7 +2,7 @@
  * Entries and durable marks down the chain, commit marks up (rules 2.2 to 2.6). Nothing is sent here at once:
  * `flow` runs when the node drains, so that everything that one turn produced leaves as one message.
  */
-import { type Entry, readEntry } from '../entry.ts';
+import { type Entry, isNewer, readEntry } from '../entry.ts';
 import { invariant } from '../errors.ts';
 import { type Append, type Broken, type Commit, fromTail } from '../messages.ts';
 import {
@@ -15,6 +15,7 @@ import {
 } from '../words.ts';
 import { remember } from './dedupe.ts';
 import { appendEntry, type Item, itemAt, positionAt, release, truncate, versionAt } from './log.ts';
+import { refuseNewer } from './lost.ts';
 import { breakPins, lowestPin } from './pins.ts';
 import { proveRefusal } from './reading.ts';
 import { writtenReply } from './results.ts';
@@ -303,6 +304,7 @@ export function onAppend(r: Replica, ctx: Context, m: Append): void {
   if (u === null || u.session !== m.session) return;
   for (const bytes of m.entries) {
     const entry = readEntry(bytes);
+    if (entry === null && isNewer(bytes)) return refuseNewer(r, ctx, u.peer.node, bytes);
     // Rule 2.3: only the entry whose `position before` is the end of the own log.
     if (entry === null) return breakLink(r, ctx, m.session, 'an entry has a wrong checksum');
     if (entry.slot !== r.slot || entry.seq !== r.log.end.seq + 1 || entry.versionBefore !== r.log.end.version)

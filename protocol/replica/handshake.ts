@@ -14,9 +14,10 @@ import {
 import { advance, drop } from './chain.ts';
 import { createDedupe } from './dedupe.ts';
 import { createLog, lastCommon, positionAt, versionAt } from './log.ts';
+import { markLost } from './lost.ts';
 import { breakPins } from './pins.ts';
 import { abandonRepairs } from './repair.ts';
-import { type Context, isHead, predecessor, type Replica, sender, successor } from './state.ts';
+import { type Context, featuresFrom, isHead, predecessor, type Replica, sender, successor } from './state.ts';
 import { abandonAll } from './waiters.ts';
 
 /** Begins the handshake with the successor, if it is this replica's turn. */
@@ -46,6 +47,7 @@ export function offer(r: Replica, ctx: Context): void {
     toldDurable: 0 as Seq,
     toldCommit: 0 as Seq,
     heard: 0 as Seq,
+    features: 1,
     reading: false,
   };
   ctx.send(peer.node, {
@@ -57,6 +59,7 @@ export function offer(r: Replica, ctx: Context): void {
     runs: r.log.runs.slice(),
     end: r.log.end,
     commit: positionAt(r.log, r.commit),
+    features: ctx.features,
   });
 }
 
@@ -102,6 +105,7 @@ export function onOffer(r: Replica, ctx: Context, from: NodeName, incarnation: I
   )
     return;
   if (r.up !== null && m.session <= r.up.session) return;
+  if (r.tooOld !== '') return;
   if (r.role === 'joiner') return joinerAgrees(r, ctx, peer, m);
   // R15: a predecessor whose log ends below what it promised is no member. Nothing is dropped at its word. Who was
   // moved to the front by a new order promised nothing: what it lacks is uncommitted, and those behind it drop it.
@@ -138,6 +142,7 @@ function dispute(r: Replica, ctx: Context, peer: Member, m: Offer, promised: Pos
     common: positionAt(r.log, r.commit),
     snapshot: false,
     promised,
+    features: featuresFrom(r, ctx),
   });
 }
 
@@ -193,7 +198,15 @@ export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
 function agree(r: Replica, ctx: Context, peer: Member, m: Offer, common: Position, snapshot: boolean): void {
   const promised = r.promised;
   drop(r, ctx, common);
-  r.up = { peer, session: m.session, told: 0 as Seq, toldDurable: 0 as Seq, toldCopied: false };
+  const features = featuresFrom(r, ctx);
+  r.up = {
+    peer,
+    session: m.session,
+    told: 0 as Seq,
+    toldFeatures: features,
+    toldDurable: 0 as Seq,
+    toldCopied: false,
+  };
   r.learned = Math.max(r.learned, Math.min(m.commit.seq, common.seq)) as Seq;
   r.offerFrom = m.end.seq;
   ctx.send(peer.node, {
@@ -204,6 +217,7 @@ function agree(r: Replica, ctx: Context, peer: Member, m: Offer, common: Positio
     common,
     snapshot,
     promised,
+    features,
   });
   if (!r.shaken) {
     r.shaken = true;
@@ -234,6 +248,9 @@ export function onAgree(r: Replica, ctx: Context, from: NodeName, incarnation: I
     return;
   }
   d.state = 'open';
+  d.features = Math.max(1, m.features);
+  // What is behind became known: the one before hears of it in another handshake.
+  if (r.up !== null && featuresFrom(r, ctx) > r.up.toldFeatures) sayReady(r, ctx);
   d.sent = m.common.seq;
   d.heard = (joiner ? 0 : Math.min(m.common.seq, r.commit)) as Seq;
   if (isHead(r) && !joiner && !r.readable && r.complete) {
@@ -242,20 +259,4 @@ export function onAgree(r: Replica, ctx: Context, from: NodeName, incarnation: I
     ctx.report(r);
   }
   ctx.touch(r);
-}
-
-/** This replica may not be a member: it stops at once and says so; the coordinator leaves it out (R15). */
-export function markLost(r: Replica, ctx: Context, why: string): void {
-  ctx.notice('error', 'replica.lost', { slot: r.slot, version: r.assignment?.version, why });
-  r.lost = why;
-  r.role = 'none';
-  r.index = -1;
-  r.shaken = false;
-  r.readable = false;
-  r.answering = false;
-  r.down = null;
-  r.up = null;
-  abandonAll(r, ctx);
-  abandonRepairs(r, ctx);
-  ctx.report(r);
 }

@@ -137,14 +137,14 @@ export function activate(r: Replica, ctx: Context, a: Assignment): void {
   const joins = a.joiner !== null && own(a.joiner);
   // What was lost is made good by joining anew; as a member it must not act (R15).
   if (joins) {
-    r.lost = '';
+    r.lost = r.tooOld;
     if (r.broken) {
       emptyReplica(r, ctx, origin);
       r.copy = null;
     }
   }
   // Named alone although it said so: an operator's override, who knows what that costs (4.10).
-  if (r.index === 0 && a.members.length === 1 && !r.broken) r.lost = '';
+  if (r.index === 0 && a.members.length === 1 && !r.broken && r.tooOld === '') r.lost = '';
   // A member was whole once: a disk that says otherwise is an older one (R15).
   else if (r.index >= 0 && !r.complete) r.lost = 'its values are a copy that was never finished';
   r.role = r.lost !== '' ? 'none' : r.index >= 0 ? 'member' : joins ? 'joiner' : 'none';

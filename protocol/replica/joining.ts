@@ -3,14 +3,14 @@
  * moment, and pulls the values in key order beside it. A chunk shows the source's committed state at the moment of
  * the answer; entries of keys that are not copied yet are only logged, because a later chunk holds their effect.
  */
-import { type Entry, readEntry, storesValue } from '../entry.ts';
+import { type Entry, isNewer, readEntry, storesValue } from '../entry.ts';
 import { invariant } from '../errors.ts';
 import type { CopyChunk, CopyRequest } from '../messages.ts';
 import type { Scanned } from '../persist.ts';
 import type { Incarnation, Key, NodeName, Seq } from '../words.ts';
 import { decodeDedupe, encodeDedupe, remember } from './dedupe.ts';
-import { markLost } from './handshake.ts';
 import { type Item, itemAt, positionAt } from './log.ts';
+import { markLost, refuseNewer } from './lost.ts';
 import { pinEffects, unpin } from './pins.ts';
 import { damagedRecord } from './repair.ts';
 import { type Context, type Fetch, predecessor, type Replica, sender } from './state.ts';
@@ -208,6 +208,7 @@ export function onCopyChunk(
   const values: Entry[] = [];
   for (const bytes of m.values) {
     const entry = readEntry(bytes);
+    if (entry === null && isNewer(bytes)) return refuseNewer(r, ctx, from, bytes);
     if (entry === null || entry.slot !== r.slot) {
       ctx.notice('error', 'copy.damaged', { slot: r.slot, from, after: m.after });
       return;

@@ -42,6 +42,8 @@ export interface Downstream {
   toldCommit: Seq;
   /** Highest commit mark (member) or own durable mark (joiner) heard from it. */
   heard: Seq;
+  /** Lowest feature level of the peer and all behind it; 1 until it said so. */
+  features: number;
   /** A read of older entries from the store is under way. */
   reading: boolean;
 }
@@ -51,6 +53,8 @@ export interface Upstream {
   readonly peer: Member;
   session: number;
   told: Seq;
+  /** Feature level that it was told. */
+  toldFeatures: number;
   toldDurable: Seq;
   toldCopied: boolean;
 }
@@ -207,6 +211,8 @@ export interface Replica {
 
   /** It must not be a member; why (R15). */
   lost: string;
+  /** It was sent what its release does not know; why. It joins no chain until its process is another one. */
+  tooOld: string;
   /** An unexpected error may have left its memory half changed: it joins anew from nothing. */
   broken: boolean;
   report: ReplicaReport['state'];
@@ -268,6 +274,8 @@ export interface Context {
   readonly incarnation: Incarnation;
   readonly timings: Timings;
   readonly limits: Limits;
+  /** Feature level of this process. */
+  readonly features: number;
   /** The read lease covers the install with this number now. */
   leaseCovers(r: Replica): boolean;
   /** This node's clock agrees with its neighbours' (rule 2.9). */
@@ -357,6 +365,7 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     flight: null,
     damage: noDamage(),
     lost: '',
+    tooOld: '',
     broken: false,
     report: 'stale',
   };
@@ -385,6 +394,12 @@ export function sender(r: Replica, from: NodeName, incarnation: Incarnation): Me
   if (a === null) return null;
   const m = a.members.find((x) => x.node === from) ?? (a.joiner?.node === from ? a.joiner : null);
   return m !== undefined && m !== null && m.incarnation === incarnation ? m : null;
+}
+
+/** The feature level that this replica and all behind it have, as far as it is known. */
+export function featuresFrom(r: Replica, ctx: Context): number {
+  if (successor(r) === null) return ctx.features;
+  return r.down?.state === 'open' ? Math.min(ctx.features, r.down.features) : 1;
 }
 
 /** Everything that this replica and all before it have on disk, in this version (rule 2.4). */

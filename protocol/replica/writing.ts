@@ -3,6 +3,7 @@
  * newest pending value; a refusal is a strong read; a retry finds its first attempt in the results or in the log.
  */
 import { type Entry, type EntryKind, makeEntry, type Refusal, readEntry, storesValue } from '../entry.ts';
+import { kindLevels } from '../features.ts';
 import { failure } from '../replies.ts';
 import type { Condition, Failure, WriteRequest } from '../requests.ts';
 import { type MonoMs, origin, type Position, type Seq } from '../words.ts';
@@ -13,7 +14,7 @@ import { pinNews, unpin } from './pins.ts';
 import { proveRefusal } from './reading.ts';
 import { damagedRecord, repairedRecord } from './repair.ts';
 import { refusalMessages, resultReply } from './results.ts';
-import { type Context, type Fetch, isHead, type Replica, type TightDisk } from './state.ts';
+import { type Context, type Fetch, featuresFrom, isHead, type Replica, type TightDisk } from './state.ts';
 import { noteRequest } from './waiters.ts';
 
 /** A write that reached this replica as head. Exactly one reply follows, now or when the chain has it on disk. */
@@ -158,6 +159,14 @@ function order(
   const present = newest !== null && storesValue(newest) ? newest : null;
   const effect = decide(q, present);
   if ('code' in effect) return refuse(r, ctx, tag, q, effect, newest, item, until);
+  if (kindLevels[effect.kind] > featuresFrom(r, ctx))
+    return ctx.reply(
+      tag,
+      failure(
+        'NOT_READY',
+        `a member of the chain of slot ${r.slot} runs a release that does not know this write yet; ask again after the update`,
+      ),
+    );
   append(r, ctx, tag, q, effect.kind, effect.value, null, present);
 }
 

@@ -1,4 +1,5 @@
 /** What the replica code needs of its node, over the small world. Time stands still; leases are moves. */
+import { featureLevel } from '../../protocol/features.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { ChainMessage } from '../../protocol/messages.ts';
 import { onLogRead } from '../../protocol/replica/chain.ts';
@@ -15,6 +16,7 @@ export class SmallContext implements Context {
   readonly wall = 1_700_000_000_000;
   readonly timings = defaultTimings;
   readonly limits = limits;
+  readonly features = featureLevel;
   readonly clockTrusted = true;
   readonly tightest = (): null => null;
   readonly failed = false;

@@ -3,6 +3,7 @@
  * them go. One slot, no coordinator: the script hands out chain versions and leases itself, in any order it likes.
  */
 
+import { featureLevel } from '../../protocol/features.ts';
 import type { AssignmentSet, Heartbeat, PeerMessage, SpaceLevel } from '../../protocol/messages.ts';
 import type { Effects } from '../../protocol/node/contract.ts';
 import { inspect } from '../../protocol/node/inspect.ts';
@@ -62,6 +63,7 @@ export interface Order {
 export class Stage {
   mono = 1000;
   readonly #timings: Timings;
+  readonly #features: Readonly<Record<string, number>>;
   readonly #actors = new Map<string, Actor>();
   readonly #wires = new Map<string, Sent[]>();
   readonly #heldWires = new Set<string>();
@@ -76,7 +78,13 @@ export class Stage {
   #incarnations = 0;
   #revision = 0;
 
-  constructor(names: readonly string[], timings: Partial<Timings> = {}) {
+  /** `features`: levels of nodes that are of another release. */
+  constructor(
+    names: readonly string[],
+    timings: Partial<Timings> = {},
+    features: Readonly<Record<string, number>> = {},
+  ) {
+    this.#features = features;
     this.#timings = { ...defaultTimings, ...timings };
     for (const name of names) this.start(name);
     this.run();
@@ -113,6 +121,7 @@ export class Stage {
         coordinators: [coordinator],
         ownClient: clientId(1000 + this.#incarnations),
         lockProof: true,
+        features: this.#features[name] ?? featureLevel,
       },
       whole,
       this.#now(null),
