@@ -36,8 +36,11 @@ export interface TortureResult {
   /** What is wrong, in sentences; empty = the store kept its promises. */
   readonly wrong: readonly string[];
   readonly undecided: readonly string[];
+  /** Too little was acknowledged between the faults to say anything. */
+  readonly isVoid: boolean;
 }
 
+export const acknowledgedPerSecondMin = 100;
 const smallDiskMebibytes = 192;
 /** Until every chain must be full again when faults have ended. */
 const healMs = 120_000;
@@ -101,6 +104,7 @@ async function runOn(rig: Rig, smallDisk: string | null, options: TortureOptions
     compared,
     wrong,
     undecided,
+    isVoid: acknowledgedPerSecond < acknowledgedPerSecondMin,
   };
 }
 

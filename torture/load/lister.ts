@@ -45,7 +45,7 @@ export class Lister {
           result: answerOf(entry),
         });
       const ret = performance.now();
-      for (const each of seen) this.#recorder.records.push({ ...each, ret });
+      for (const each of seen) this.#recorder.note({ ...each, ret });
       this.lists++;
     } catch (error) {
       if (!(error instanceof ChainError)) throw error;

@@ -11,24 +11,33 @@ export interface LoadOptions {
   readonly random: Random;
   /** Operations a second, of all clients, when all is well. */
   readonly rate: number;
+  /** Names of hot keys come back after a while, and no history is kept: for long runs. */
+  readonly again?: boolean;
 }
 
 /** Hot keys get new names so often: the history of one key stays short enough to be searched. */
 const renameMs = 10_000;
+const namesAgain = 6;
 /** Long enough that most calls are answered, whatever happens. */
 const timeoutMs = 20_000;
 
 export class Load {
-  readonly recorder = new Recorder();
+  readonly recorder: Recorder;
   readonly clients: Client[] = [];
   readonly #workers: Worker[] = [];
   #lister: Lister | null = null;
 
+  private constructor(keep: boolean) {
+    this.recorder = new Recorder(keep);
+  }
+
   static async start(options: LoadOptions): Promise<Load> {
-    const load = new Load();
+    const { again = false } = options;
+    const load = new Load(!again);
     const { endpoints, clients, random, rate } = options;
     const began = performance.now();
-    const prefix = (): string => `hot/${Math.floor((performance.now() - began) / renameMs)}`;
+    const turn = (): number => Math.floor((performance.now() - began) / renameMs);
+    const prefix = (): string => `hot/${again ? turn() % namesAgain : turn()}`;
     for (let i = 0; i < clients; i++) {
       const client = await connect({ endpoints, timeoutMs });
       load.clients.push(client);

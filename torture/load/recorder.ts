@@ -8,7 +8,13 @@ export class Recorder {
   acknowledged = 0;
   /** Calls by how they ended. */
   readonly endings = new Map<string, number>();
+  readonly #keep: boolean;
   #client = 0;
+
+  /** `keep`: every record, for the checker; else only counts. */
+  constructor(keep = true) {
+    this.#keep = keep;
+  }
 
   /** An id of a client that makes one call after the other. */
   nextClient(): number {
@@ -16,8 +22,13 @@ export class Recorder {
     return this.#client;
   }
 
+  /** A record beside the load's own calls. */
+  note(record: HistoryRecord): void {
+    if (this.#keep) this.records.push(record);
+  }
+
   add(record: HistoryRecord, ending: string): void {
-    this.records.push(record);
+    this.note(record);
     this.endings.set(ending, (this.endings.get(ending) ?? 0) + 1);
     if (record.result.kind === 'ok' || record.result.kind === 'refused') this.acknowledged++;
   }

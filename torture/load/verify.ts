@@ -5,6 +5,7 @@
  */
 import { type Client, connect } from '../../client/index.ts';
 import { isRead } from '../../sim/checker/history.ts';
+import { patient } from './patient.ts';
 import { answerOf, type Recorder } from './recorder.ts';
 
 export interface Compared {
@@ -15,7 +16,6 @@ export interface Compared {
 }
 
 const atOnce = 16;
-const attempts = 3;
 
 export async function compareMembers(endpoints: readonly string[], recorder: Recorder): Promise<Compared> {
   const client = await connect({ endpoints, timeoutMs: 20_000 });
@@ -46,12 +46,11 @@ export async function compareMembers(endpoints: readonly string[], recorder: Rec
 }
 
 async function readAt(client: Client, key: string, node: string, recorder: Recorder): Promise<string> {
-  for (let attempt = 1; ; attempt++) {
-    const call = performance.now();
-    try {
-      const found = await client.get(key, { node });
-      const result = answerOf(found);
-      recorder.records.push({
+  try {
+    return await patient(async () => {
+      const call = performance.now();
+      const result = answerOf(await client.get(key, { node }));
+      recorder.note({
         client: recorder.nextClient(),
         key,
         call,
@@ -60,8 +59,8 @@ async function readAt(client: Client, key: string, node: string, recorder: Recor
         result,
       });
       return JSON.stringify(result).slice(0, 200);
-    } catch (error) {
-      if (attempt === attempts) return `${(error as Error).message}`;
-    }
+    });
+  } catch (error) {
+    return (error as Error).message;
   }
 }

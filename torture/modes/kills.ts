@@ -1,0 +1,50 @@
+/** All processes are killed at once, again and again, while clients write; whatever was acknowledged must be there. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from '../../client/index.ts';
+import { createRandom } from '../../sim/random.ts';
+import type { Rig } from '../rig/rig.ts';
+import { compareKnown } from './compare.ts';
+import { KnownKeys } from './known.ts';
+
+export interface KillOptions {
+  readonly kills: number;
+  readonly writers: number;
+  readonly seed: number;
+  readonly tell: (line: string) => void;
+}
+
+const keyCount = 2000;
+/** All members are compared after so many kills, and after the last one. */
+const compareEvery = 20;
+
+export async function kills(rig: Rig, { kills: count, writers, seed, tell }: KillOptions): Promise<string[]> {
+  const random = createRandom(seed);
+  const client = await connect({ endpoints: rig.endpoints, timeoutMs: 60_000 });
+  const keys = new KnownKeys(200);
+  const wrong: string[] = [];
+  try {
+    for (let i = 1; i <= count && wrong.length === 0; i++) {
+      let stopped = false;
+      const write = async (w: number): Promise<void> => {
+        while (!stopped) await keys.write(client, `kill/${random.int(keyCount / writers) * writers + w}`);
+      };
+      const busy = Array.from({ length: writers }, (_, w) => write(w));
+      await sleep(random.between(100, 700));
+      const names = [...rig.coordinators, ...rig.nodes].map(({ name }) => name);
+      await Promise.all(names.map((name) => rig.kill(name)));
+      for (const name of names) rig.revive(name);
+      if (!(await rig.full(60_000))) wrong.push(`chains are not full 60 s after kill ${i} of all processes`);
+      stopped = true;
+      await Promise.all(busy);
+      if (i % compareEvery === 0 || i === count) {
+        wrong.push(...(await compareKnown(client, keys)));
+        tell(
+          `kill ${i} of all ${names.length} processes: ${keys.writes} writes acknowledged, ${wrong.length} wrong`,
+        );
+      }
+    }
+  } finally {
+    client.close();
+  }
+  return wrong;
+}
