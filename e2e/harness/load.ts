@@ -65,7 +65,15 @@ export class Load {
    * was acknowledged. @throws Error with what is missing where
    */
   async membersAgree(replicas = 3): Promise<MembersReport> {
-    const report = JSON.parse(await this.#ask(`members?replicas=${replicas}`, 180_000)) as MembersReport;
+    const look = async () =>
+      JSON.parse(await this.#ask(`members?replicas=${replicas}`, 180_000)) as MembersReport;
+    let report = await look();
+    // On a busy machine a member may have left meanwhile, and be on its way back.
+    const incomplete = () => report.missing.length > 0 && report.wrong.length + report.different.length === 0;
+    for (let again = 0; again < 3 && incomplete(); again++) {
+      await this.#cluster.ready();
+      report = await look();
+    }
     const { wrong, different, missing } = report;
     const lines = [
       ...wrong.map((line) => `lost or wrong: ${line}`),

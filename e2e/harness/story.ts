@@ -105,9 +105,18 @@ async function judge(loads: readonly Load[], planned: boolean): Promise<string[]
     );
     throw new Error(`${failed + unknown} calls failed in a planned operation:\n  ${errors.join('\n  ')}`);
   }
+  const missed = sections.flatMap(({ errors }) =>
+    Object.entries(errors).map(([code, { count, first }]) => `${count} ${code} (${first.slice(0, 60)})`),
+  );
   const steady = sections.find(({ name }) => name === 'steady');
   const rate = steady === undefined ? 0 : Math.round(steady.calls / steady.seconds);
-  return [`${records.length} calls linearizable`, `${rate}/s`, `failed ${failed}`, `unknown ${unknown}`];
+  return [
+    `${records.length} calls linearizable`,
+    `${rate}/s`,
+    `failed ${failed}`,
+    `unknown ${unknown}`,
+    ...missed,
+  ];
 }
 
 const slug = (title: string): string =>

@@ -93,9 +93,12 @@ export class Wide {
       for (const node of members) {
         const found = await this.#held(client, key, node);
         reads++;
+        if (found.startsWith('error')) {
+          missing.push(`${key.name} at ${node}: ${found}`);
+          continue;
+        }
         held.set(node, found);
-        if (found.startsWith('error')) missing.push(`${key.name} at ${node}: ${found}`);
-        else if (!fits(key, found))
+        if (!fits(key, found))
           wrong.push(`${key.name} at ${node}: ${found}, acknowledged ${key.acknowledged}`);
       }
       if (new Set(held.values()).size > 1) different.push(`${key.name}: ${JSON.stringify([...held])}`);
