@@ -1,11 +1,33 @@
 import { expect } from 'vitest';
 import { Cluster } from '../harness/cluster.ts';
-import { get, kubectl, list } from '../harness/kubectl.ts';
+import { get, kubectl, list, until } from '../harness/kubectl.ts';
 import { settings } from '../harness/settings.ts';
 import { deleteState, putBack, recoverAsTold, restartCoordinators, stateOf } from '../harness/state.ts';
 import { seconds, story } from '../harness/story.ts';
 
 /** In all stories here, every member of every chain is read by itself at the end. */
+
+story(
+  'the state of the coordinators is edited and deleted under their leader',
+  { short: true, planned: true },
+  async ({ cluster, load, note }) => {
+    await cluster.ready();
+    await load();
+    const before = await cluster.view();
+    const object = ['-n', cluster.namespace, 'configmap', `${cluster.name}-state`];
+    await kubectl(['label', ...object, 'story=edited', '--overwrite']);
+    await kubectl(['annotate', ...object, 'story=edited', '--overwrite']);
+    const began = performance.now();
+    await deleteState(cluster);
+    await until('the leader has written its state again', 60, async () =>
+      (await stateOf(cluster)).binaryData === undefined ? undefined : true,
+    );
+    note('written again after', seconds(performance.now() - began));
+    await cluster.ready();
+    const after = await cluster.view();
+    expect([after.name, after.epoch]).toEqual([before.name, before.epoch]);
+  },
+);
 
 story(
   'the state of the coordinators is deleted, and recovered',
