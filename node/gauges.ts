@@ -33,6 +33,7 @@ export function observeNode(registry: Registry, host: NodeHost): void {
     gauge(`${who}_queued_bytes`, `What waits to leave, over all connections of ${who}s.`, () => out.used);
     gauge(`${who}_partial_bytes`, `Frames of ${who}s of which a part is missing.`, () => partial.used);
   }
+  gauge('lists', 'Pages of values that are asked for or read.', () => view().lists);
   gauge('peer_links', 'Links to peers that should be open.', () => host.links.counts.wanted);
   gauge('peer_links_up', 'Links to peers that are open.', () => host.links.counts.up);
   gauge('coordinator_links_up', 'Links to coordinators that are open.', () => host.coordinators.up);

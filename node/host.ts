@@ -10,7 +10,7 @@ import type { Effects, NodeConfig, NodeCoreContract, NodeEvent } from '../protoc
 import { NodeCore } from '../protocol/node/node.ts';
 import type { Boot } from '../protocol/persist.ts';
 import { failure } from '../protocol/replies.ts';
-import type { Request, Routes } from '../protocol/requests.ts';
+import type { Failure, Page, Request, Routes } from '../protocol/requests.ts';
 import type { Incarnation, NodeName } from '../protocol/words.ts';
 import type { Self } from '../transport/connection.ts';
 import { countingLog, type Log } from '../transport/log.ts';
@@ -20,7 +20,6 @@ import { CoordinatorLinks } from './coordinators.ts';
 import { CopyPace } from './copy-pace.ts';
 import { nodeLimits } from './limits.ts';
 import { PeerLinks } from './links.ts';
-import { Lists } from './list.ts';
 import type { NodeMetrics } from './metrics.ts';
 import type { Space } from './store/space.ts';
 import type { Store } from './store/store.ts';
@@ -54,7 +53,8 @@ export class NodeHost {
   readonly #metrics: NodeMetrics;
   readonly #callers = new Map<number, Waiting>();
   readonly #pace: CopyPace;
-  readonly #lists: Lists;
+  /** Who waits for a page of values. */
+  readonly #listers = new Map<number, { readonly peer: Peer; readonly id: number }>();
   readonly #timers: NodeJS.Timeout[] = [];
   #space: Space = { level: 'ok', freeBytes: 0, sizeBytes: 0 };
   #tag = 0;
@@ -72,7 +72,6 @@ export class NodeHost {
     this.config = config;
     this.core = new NodeCore(config, boot, clock.now());
     const monoMs = (): number => clock.now().mono;
-    this.#lists = new Lists(this.core, store);
     this.reads = new ValueReads(store, monoMs);
     this.#pace = new CopyPace(cluster.config.copyMiBPerSecond, monoMs);
     const self = this.self;
@@ -207,11 +206,10 @@ export class NodeHost {
     else peer.close(`a ${peer.role} may not send ${message.kind} to a storage node`);
   }
 
-  #list(peer: Peer, asked: List): void {
-    this.#lists.page(asked).then(
-      (page) => peer.send(page.kind === 'listed' ? page : { kind: 'answer', id: asked.id, reply: page }),
-      (error: Error) => this.#fail(error),
-    );
+  #list(peer: Peer, { id, slot, after, maxBytes }: List): void {
+    this.#tag++;
+    this.#listers.set(this.#tag, { peer, id });
+    this.#handle({ kind: 'list', tag: this.#tag, slot, after, maxBytes });
   }
 
   #takeAll(from: NodeName, incarnation: Incarnation, messages: readonly Message[]): void {
@@ -275,6 +273,7 @@ export class NodeHost {
         (error: Error) => this.#fail(error),
       );
     for (const scan of effects.scans) this.#scan(scan);
+    for (const { tag, page } of effects.pages) this.#givePage(tag, page);
     return this.#fetch(effects.fetches);
   }
 
@@ -287,6 +286,14 @@ export class NodeHost {
       this.#metrics.answered(waiting.op, reply, at - waiting.since);
       waiting.caller.answer(reply);
     }
+  }
+
+  #givePage(tag: number, page: Page | Failure): void {
+    const lister = this.#listers.get(tag);
+    if (lister === undefined) throw new Error(`page ${tag} was given twice, or was nobody's`);
+    this.#listers.delete(tag);
+    const { peer, id } = lister;
+    peer.send(page.kind === 'page' ? { ...page, kind: 'listed', id } : { kind: 'answer', id, reply: page });
   }
 
   #fetch(fetches: Effects['fetches']): boolean {
@@ -303,13 +310,14 @@ export class NodeHost {
     return answered;
   }
 
-  #scan({ id, slot, after, maxBytes }: Effects['scans'][number]): void {
+  #scan({ id, slot, after, maxBytes, paced }: Effects['scans'][number]): void {
     const scan = async (): Promise<void> => {
       const result = this.#stopped ? 'corrupt' : await this.store.scan(slot, after, maxBytes);
-      if (result !== 'corrupt') this.#pace.spend(result.values.reduce((sum, value) => sum + value.length, 0));
+      if (paced && result !== 'corrupt')
+        this.#pace.spend(result.values.reduce((sum, value) => sum + value.length, 0));
       this.#handle({ kind: 'scanned', id, result });
     };
-    setTimeout(() => void scan().catch((error: Error) => this.#fail(error)), this.#pace.waitMs);
+    setTimeout(() => void scan().catch((error: Error) => this.#fail(error)), paced ? this.#pace.waitMs : 0);
   }
 
   #write(): void {

@@ -23,6 +23,16 @@ export const limitTexts: Readonly<Record<keyof Limits, LimitText>> = {
     beyond: 'VALUE_TOO_LARGE; a manifest may set less',
     metric: refusedWith('VALUE_TOO_LARGE'),
   },
+  lists: {
+    bounds: 'pages of values that are read at one node at once',
+    beyond: 'OVERLOADED; another member is asked',
+    metric: 'chain_node_lists',
+  },
+  listBytes: {
+    bounds: 'bytes of one page of values; a value more may follow',
+    beyond: 'the rest goes with the next page',
+    metric: '',
+  },
   conditions: {
     bounds: 'conditions of one request',
     beyond: 'BAD_REQUEST',

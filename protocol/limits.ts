@@ -40,6 +40,9 @@ export interface Limits {
   readonly repairs: number;
   /** A chain's members. */
   readonly chainLength: number;
+  /** Pages of values that are read at one node at once, and bytes of one: a value more may follow. */
+  readonly lists: number;
+  readonly listBytes: number;
   /** Reports of slots in one heartbeat; the rest follows when they are acknowledged. */
   readonly beatReports: number;
   /** Chains in one page of a set, and of what a node tells a coordinator that lost its state. */
@@ -66,12 +69,16 @@ export const limits: Limits = {
   inFlightBytes: 8_388_608,
   repairs: 16,
   chainLength: 9,
+  lists: 4,
+  listBytes: 1_048_576,
   beatReports: 512,
   pageChains: 512,
 };
 
 /** @throws when limits contradict each other: a value that a head takes must fit everywhere that it passes. */
 export function checkLimits(l: Limits): void {
+  if (l.frameBytes < l.listBytes + l.valueBytes + l.keyBytes + 65_536)
+    throw new Error('frameBytes must hold one page of values');
   if (l.frameBytes < l.appendBytes + l.valueBytes + l.keyBytes + 65_536)
     throw new Error('frameBytes must hold one append message and one entry of the largest value');
   if (l.clientFrameBytes < 2 * l.keyBytes + l.valueBytes + 524_288)

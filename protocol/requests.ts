@@ -110,6 +110,17 @@ export interface Failure {
   readonly slotTime: WallMs;
 }
 
+/** One page of a slot's values (`List` of messages.ts). */
+export interface Page {
+  readonly kind: 'page';
+  /** Encoded entries, in key order. */
+  readonly values: readonly Uint8Array[];
+  /** Last key of the page; null = nothing follows. */
+  readonly next: Key | null;
+  /** The page holds everything up to here, and perhaps later writes. */
+  readonly at: Position;
+}
+
 export type Reply = ReadReply | WriteReply | Failure;
 
 /** Where every chain is, as one node or coordinator knows it. */

@@ -35,6 +35,11 @@ export function containEvent(s: NodeState, ctx: NodeContext, event: NodeEvent, e
     if (s.waiting.has(tag) || s.asked.has(tag)) ctx.reply(tag, internal(ctx, error));
     return;
   }
+  if (event.kind === 'list') {
+    ctx.slot = noSlot;
+    contain(s, ctx, event.kind, error);
+    return ctx.page(event.tag, internal(ctx, error));
+  }
   const kind = event.kind === 'peer' || event.kind === 'coordinator' ? event.message.kind : event.kind;
   contain(s, ctx, kind, error);
   if (event.kind !== 'coordinator') return;

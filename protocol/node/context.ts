@@ -3,7 +3,7 @@ import { featureLevel } from '../features.ts';
 import { type Limits, limits } from '../limits.ts';
 import type { ChainMessage, PeerMessage } from '../messages.ts';
 import type { Context, Fetch, Replica, TightDisk } from '../replica/state.ts';
-import type { Reply } from '../requests.ts';
+import type { Failure, Page, Reply } from '../requests.ts';
 import type { Timings } from '../timings.ts';
 import type { Incarnation, Key, NodeName, Seq, Slot } from '../words.ts';
 import type { Notice } from './contract.ts';
@@ -106,8 +106,20 @@ export class NodeContext implements Context {
     this.#s.effects.logReads.push({ id: this.#remember(then), slot: then.slot, from, maxBytes });
   }
 
-  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' }): void {
-    this.#s.effects.scans.push({ id: this.#remember(then), slot: then.slot, after, maxBytes });
+  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' | 'list' }): void {
+    if (then.kind === 'list') this.#s.listScans++;
+    this.#s.effects.scans.push({
+      id: this.#remember(then),
+      slot: then.slot,
+      after,
+      maxBytes,
+      paced: then.kind === 'copy',
+    });
+  }
+
+  /** One that was given up already has its answer. */
+  page(tag: number, page: Page | Failure): void {
+    if (this.#s.lists.delete(tag)) this.#s.effects.pages.push({ tag, page });
   }
 
   #remember(then: Fetch): number {

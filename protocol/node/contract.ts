@@ -14,7 +14,7 @@ import type { Entry } from '../entry.ts';
 import type { Limits } from '../limits.ts';
 import type { FromCoordinator, PeerMessage, Place, SpaceLevel, ToCoordinator } from '../messages.ts';
 import type { Batch, Scanned } from '../persist.ts';
-import type { Reply, Request, Routes } from '../requests.ts';
+import type { Failure, Page, Reply, Request, Routes } from '../requests.ts';
 import type { Timings } from '../timings.ts';
 import type {
   ChainVersion,
@@ -64,6 +64,14 @@ export type NodeEvent =
   | { readonly kind: 'coordinator'; readonly from: string; readonly message: FromCoordinator }
   /** `tag` names the waiting caller; exactly one reply carries it back. */
   | { readonly kind: 'request'; readonly tag: number; readonly request: Request }
+  /** A page of a slot's values is asked for; exactly one of `Effects.pages` carries the tag back. */
+  | {
+      readonly kind: 'list';
+      readonly tag: number;
+      readonly slot: Slot;
+      readonly after: Key | null;
+      readonly maxBytes: number;
+    }
   | { readonly kind: 'persisted'; readonly batch: number }
   /** The store failed: this process never acknowledges anything again. */
   | { readonly kind: 'failed'; readonly why: string }
@@ -95,6 +103,7 @@ export interface Effects {
   readonly sends: Map<NodeName, PeerMessage[]>;
   readonly control: { readonly to: string; readonly message: ToCoordinator }[];
   readonly replies: { readonly tag: number; readonly reply: Reply }[];
+  readonly pages: { readonly tag: number; readonly page: Page | Failure }[];
   readonly fetches: { readonly id: number; readonly slot: Slot; readonly key: Key }[];
   readonly logReads: {
     readonly id: number;
@@ -107,6 +116,8 @@ export interface Effects {
     readonly slot: Slot;
     readonly after: Key | null;
     readonly maxBytes: number;
+    /** A copy: it shall not take more of the disk than it may, so it may wait. */
+    readonly paced: boolean;
   }[];
   readonly notices: Notice[];
 }
@@ -145,6 +156,8 @@ export interface NodeView {
   /** Requests that other nodes were asked to answer, and requests that others passed to this one. */
   readonly passed: number;
   readonly asked: number;
+  /** Pages of values that are asked for or read. */
+  readonly lists: number;
   /** By slot. */
   readonly replicas: readonly ReplicaView[];
 }

@@ -22,6 +22,7 @@ import { NodeContext } from './context.ts';
 import type { Effects, NodeConfig, NodeCoreContract, NodeEvent, NodeView, Now, Peers } from './contract.ts';
 import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } from './control.ts';
 import { openForInspection } from './inspect.ts';
+import { giveUpLists, onList, onListScanned } from './lists.ts';
 import { failPassed, onPass, onPassed, onRequest, routeOf } from './requests.ts';
 import { onPeerSpace, onSpace, repeatSpace, tellSpace } from './space.ts';
 import { emptyEffects, heldNothing, type NodeState } from './state.ts';
@@ -101,6 +102,8 @@ export class NodeCore implements NodeCoreContract {
         return this.#onCoordinator(event.from, event.message);
       case 'request':
         return onRequest(this.#state, this.#ctx, event.tag, event.request);
+      case 'list':
+        return onList(this.#state, this.#ctx, event);
       case 'persisted':
         return this.#onPersisted(event.batch);
       case 'failed':
@@ -113,8 +116,10 @@ export class NodeCore implements NodeCoreContract {
         return;
       }
       case 'scanned': {
-        const f = this.#continue(event.id, 'copy');
-        if (f !== null) onScanned(f.r, this.#ctx, f.next, event.result);
+        const copy = this.#continue(event.id, 'copy');
+        if (copy !== null) return onScanned(copy.r, this.#ctx, copy.next, event.result);
+        const list = this.#continue(event.id, 'list');
+        if (list !== null) onListScanned(this.#state, this.#ctx, list.r, list.next, event.result);
         return;
       }
       case 'trim':
@@ -233,6 +238,7 @@ export class NodeCore implements NodeCoreContract {
     const s = this.#state;
     tickControl(s);
     failPassed(s, this.#ctx, null);
+    giveUpLists(s, this.#ctx);
     if (s.now.mono - s.beaconAt < s.config.timings.beaconMs) return;
     s.beaconAt = s.now.mono;
     for (const r of s.replicas.values()) {
@@ -291,7 +297,7 @@ export class NodeCore implements NodeCoreContract {
 
   #onFetched(id: number, entry: Uint8Array | null | 'corrupt'): void {
     const f = this.#state.fetches.get(id);
-    if (f === undefined || f.kind === 'log' || f.kind === 'copy') return;
+    if (f === undefined || f.kind === 'log' || f.kind === 'copy' || f.kind === 'list') return;
     this.#state.fetches.delete(id);
     const r = this.#state.replicas.get(f.slot);
     if (r === undefined) return;
@@ -301,7 +307,10 @@ export class NodeCore implements NodeCoreContract {
     else onWriteFetched(r, this.#ctx, f, entry);
   }
 
-  #continue<K extends 'log' | 'copy'>(id: number, kind: K): { r: Replica; next: Fetch & { kind: K } } | null {
+  #continue<K extends 'log' | 'copy' | 'list'>(
+    id: number,
+    kind: K,
+  ): { r: Replica; next: Fetch & { kind: K } } | null {
     const next = this.#state.fetches.get(id);
     if (next === undefined || next.kind !== kind) return null;
     this.#state.fetches.delete(id);
@@ -395,6 +404,8 @@ function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
     askedTag: -1,
     waiting: new Map(),
     waitingBytes: 0,
+    lists: new Map(),
+    listScans: 0,
     pendingBytes: replicas.reduce((sum, r) => sum + r.pendingBytes, 0),
     batchId: 0,
     takenAt: now.mono,

@@ -131,6 +131,9 @@ export interface NodeState {
   readonly waiting: Map<number, number>;
   /** Bytes of all that waits, for own callers and for other nodes. */
   waitingBytes: number;
+  /** Pages of values that were asked for, by tag, until when; and how many of them the store is reading. */
+  readonly lists: Map<number, MonoMs>;
+  listScans: number;
   /** Bytes of uncommitted entries, of all replicas. */
   pendingBytes: number;
   batchId: number;
@@ -143,5 +146,14 @@ export interface NodeState {
 }
 
 export function emptyEffects(): Effects {
-  return { sends: new Map(), control: [], replies: [], fetches: [], logReads: [], scans: [], notices: [] };
+  return {
+    sends: new Map(),
+    control: [],
+    replies: [],
+    pages: [],
+    fetches: [],
+    logReads: [],
+    scans: [],
+    notices: [],
+  };
 }

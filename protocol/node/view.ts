@@ -28,6 +28,7 @@ export function viewOf(s: NodeState): NodeView {
     pendingBytes: s.pendingBytes,
     passed: s.passed.size,
     asked: s.asked.size,
+    lists: Math.max(s.lists.size, s.listScans),
     replicas: [...s.replicas.values()].sort((a, b) => a.slot - b.slot).map(replicaView),
   };
 }

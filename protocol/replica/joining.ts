@@ -150,16 +150,17 @@ const keyOf = (bytes: Uint8Array): Key => readEntry(bytes)?.key as Key;
 /**
  * The chunk in key order, cut where it reaches its size: what is laid over may be more than what was scanned.
  */
-function overlay(
+export function overlay(
   r: Replica,
   after: Key | null,
   scanned: Pick<Scanned, 'values' | 'next'>,
   maxBytes: number,
+  upTo: Seq = r.commit,
 ): { readonly values: Uint8Array[]; readonly next: Key | null } {
   const inMemory = new Map<Key, Entry>();
   for (let i = r.log.head; i < r.log.items.length; i++) {
     const e = (r.log.items[i] as Item).entry;
-    if (e.seq > r.commit) break;
+    if (e.seq > upTo) break;
     if (
       e.kind === 'refused' ||
       (after !== null && e.key <= after) ||

@@ -9,10 +9,20 @@ import type { Barrier, BarrierAnswer, TailAnswer, TailQuery } from '../messages.
 import { failure } from '../replies.ts';
 import type { ReadRequest } from '../requests.ts';
 import type { Incarnation, MonoMs, NodeName, Position, Seq } from '../words.ts';
+import { mayList, notListed, scanPage } from './listing.ts';
 import { type Item, positionAt, versionAt } from './log.ts';
 import { damagedRecord, repairedRecord } from './repair.ts';
 import { refusalReply } from './results.ts';
-import { type Context, type Fetch, isTail, type Pending, type Replica, type Round, sender } from './state.ts';
+import {
+  type Context,
+  type Fetch,
+  isTail,
+  type ListAsk,
+  type Pending,
+  type Replica,
+  type Round,
+  sender,
+} from './state.ts';
 
 export const canRead = (r: Replica): boolean =>
   r.role === 'member' && r.readable && (!isTail(r) || r.answering);
@@ -69,6 +79,15 @@ function readStrong(r: Replica, ctx: Context, tag: number, q: ReadRequest, until
   const dirty = newest !== undefined && newest.entry.seq > r.commit;
   if (!dirty || isTail(r)) return fetchAt(r, ctx, tag, q, r.commit, 'lease', until);
   askTail(r, ctx, { kind: 'read', tag, request: q, until });
+}
+
+/** A page of values, proven as a strong read of every key is. */
+export function readPage(r: Replica, ctx: Context, ask: ListAsk): void {
+  if (!mayList(r)) return ctx.page(ask.tag, notListed(r, ctx));
+  const p: Pending = { kind: 'list', ask, until: ask.until };
+  if (!ctx.leaseCovers(r)) return askAll(r, ctx, p);
+  if (isTail(r) || r.log.end.seq === r.commit) return scanPage(r, ctx, ask, r.commit, 'lease');
+  askTail(r, ctx, p);
 }
 
 /** The newest value at or below `upTo`: from memory, or from the store. */
@@ -292,6 +311,7 @@ function endBarrier(r: Replica, ctx: Context): void {
 function finish(r: Replica, ctx: Context, p: Pending, mark: Seq, proof: 'lease' | 'barrier'): void {
   if (p.kind === 'answer') return answerQuery(r, ctx, p.to, p.round, positionAt(r.log, r.commit));
   if (p.kind === 'refusal') return ctx.reply(p.tag, refusalReply(p.refusal, p.seen, r.dedupe.time));
+  if (p.kind === 'list') return scanPage(r, ctx, p.ask, newestOf(r, mark), proof);
   fetchAt(r, ctx, p.tag, p.request, newestOf(r, mark), proof, p.until);
 }
 
@@ -323,6 +343,7 @@ function answerByLease(r: Replica, ctx: Context): void {
   resetRound(r.barrier);
   for (const p of pending) {
     if (p.kind === 'read') readStrong(r, ctx, p.tag, p.request, p.until);
+    else if (p.kind === 'list') readPage(r, ctx, p.ask);
     else finish(r, ctx, p, r.commit, 'lease');
   }
 }
@@ -355,7 +376,8 @@ function failPending(r: Replica, ctx: Context, p: Pending, why: string): void {
       round: p.round,
       commit: null,
     });
-  } else ctx.reply(p.tag, failure('NOT_READY', why, { route: r.installing ?? r.assignment }));
+  } else if (p.kind === 'list') ctx.page(p.ask.tag, notListed(r, ctx, `: ${why}`));
+  else ctx.reply(p.tag, failure('NOT_READY', why, { route: r.installing ?? r.assignment }));
 }
 
 function resetRound(round: Round): void {

@@ -3,7 +3,7 @@ import type { Entry } from '../entry.ts';
 import type { Limits } from '../limits.ts';
 import type { ChainMessage, ReplicaReport, SpaceLevel } from '../messages.ts';
 import type { Notice } from '../node/contract.ts';
-import type { ReadRequest, Reply, WriteRequest } from '../requests.ts';
+import type { Failure, Page, ReadRequest, Reply, WriteRequest } from '../requests.ts';
 import type { Timings } from '../timings.ts';
 import type {
   Assignment,
@@ -69,6 +69,7 @@ export type Pending =
       readonly seen: Entry | null;
       readonly until: MonoMs;
     }
+  | { readonly kind: 'list'; readonly ask: ListAsk; readonly until: MonoMs }
   | { readonly kind: 'answer'; readonly to: NodeName; readonly round: number; readonly until: MonoMs };
 
 /** One batched question: what joined before it began is answered by it, later comers wait for the next (P22). */
@@ -258,7 +259,25 @@ export type Fetch =
       readonly after: Key | null;
       readonly installed: number;
       readonly pin: Pin;
+    }
+  | {
+      readonly kind: 'list';
+      readonly slot: Slot;
+      readonly ask: ListAsk;
+      readonly installed: number;
+      /** The page shall hold everything up to here. */
+      readonly upTo: Seq;
+      readonly proof: 'lease' | 'barrier';
+      readonly pin: Pin;
     };
+
+/** A page of values that somebody asked for. */
+export interface ListAsk {
+  readonly tag: number;
+  readonly after: Key | null;
+  readonly maxBytes: number;
+  readonly until: MonoMs;
+}
 
 /** A member whose disk is short of room. */
 export interface TightDisk {
@@ -289,7 +308,9 @@ export interface Context {
   reply(tag: number, reply: Reply): void;
   fetch(key: Key, then: Fetch & { kind: 'read' | 'write' | 'record' }): void;
   readLog(from: Seq, maxBytes: number, then: Fetch & { kind: 'log' }): void;
-  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' }): void;
+  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' | 'list' }): void;
+  /** Answers who asked for a page of values. */
+  page(tag: number, page: Page | Failure): void;
   /** Something changed that the coordinator should hear at once. */
   report(r: Replica): void;
   /** Bytes of uncommitted entries that this replica took (or let go of), counted for the node too. */

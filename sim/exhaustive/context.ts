@@ -77,6 +77,10 @@ export class SmallContext implements Context {
   readLog(from: Seq, _maxBytes: number, then: Fetch & { kind: 'log' }): void {
     this.#fetches.push({ key: null, from, then });
   }
+  page(): void {
+    throw new Error('nobody lists in this scope');
+  }
+
   scan(): void {
     throw new Error('nobody joins in this scope');
   }

@@ -4,6 +4,7 @@ import { chainBugs } from './bugs/chain.ts';
 import { clientBugs } from './bugs/clients.ts';
 import { coordinatorBugs } from './bugs/coordinators.ts';
 import { joinBugs } from './bugs/joins.ts';
+import { listBugs } from './bugs/lists.ts';
 import { readBugs } from './bugs/reads.ts';
 import { rotBugs } from './bugs/rot.ts';
 import { spaceBugs } from './bugs/space.ts';
@@ -14,6 +15,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...writeBugs,
   ...clientBugs,
   ...readBugs,
+  ...listBugs,
   ...chainBugs,
   ...joinBugs,
   ...coordinatorBugs,

@@ -3,6 +3,7 @@
  * them go. One slot, no coordinator: the script hands out chain versions and leases itself, in any order it likes.
  */
 
+import { readEntry } from '../../protocol/entry.ts';
 import { featureLevel } from '../../protocol/features.ts';
 import type { AssignmentSet, Heartbeat, PeerMessage, SpaceLevel } from '../../protocol/messages.ts';
 import type { Effects } from '../../protocol/node/contract.ts';
@@ -10,7 +11,7 @@ import { inspect } from '../../protocol/node/inspect.ts';
 import { NodeCore } from '../../protocol/node/node.ts';
 import type { Batch, Boot, BootSlot } from '../../protocol/persist.ts';
 import type { Replica } from '../../protocol/replica/state.ts';
-import type { ReadRequest, Reply, Request, WriteRequest } from '../../protocol/requests.ts';
+import type { Failure, Page, ReadRequest, Reply, Request, WriteRequest } from '../../protocol/requests.ts';
 import { LabDisk } from '../../protocol/testing/lab.ts';
 import { defaultTimings, type Timings } from '../../protocol/timings.ts';
 import {
@@ -20,6 +21,7 @@ import {
   epoch,
   type Incarnation,
   incarnation,
+  type Key,
   key,
   type Member,
   type NodeName,
@@ -74,6 +76,7 @@ export class Stage {
   /** Scans of stores that take their time: what each shows is settled when it begins. */
   readonly #slowScans = new Map<string, (() => void)[]>();
   readonly #replies = new Map<number, Reply[]>();
+  readonly #pages = new Map<number, (Page | Failure)[]>();
   #tag = 0;
   #incarnations = 0;
   #revision = 0;
@@ -460,6 +463,23 @@ export class Stage {
     return reply.kind === 'read' ? textIn(reply.entry) : reply.kind;
   }
 
+  /** Asks `name` for a page of values; the tag names it. */
+  askPage(name: string, after: Key | null = null, maxBytes = 1e6): number {
+    this.#tag++;
+    this.#handle(this.actor(name), { kind: 'list', tag: this.#tag, slot: slot(0), after, maxBytes });
+    return this.#tag;
+  }
+
+  /** Key and text of each value of the page, the code of a failure, or 'no answer'. @throws Error for a second one */
+  page(tag: number): string[] | string {
+    const pages = this.#pages.get(tag) ?? [];
+    if (pages.length > 1) throw new Error(`${pages.length} pages for one question`);
+    const page = pages[0];
+    if (page === undefined) return 'no answer';
+    if (page.kind === 'failed') return page.code;
+    return page.values.map((bytes) => `${readEntry(bytes)?.key} ${textIn(bytes)}`);
+  }
+
   #now(a: Actor | null): { mono: number; wall: number } {
     return { mono: this.mono, wall: wall + this.mono + (a?.wallOffset ?? 0) };
   }
@@ -483,6 +503,7 @@ export class Stage {
       if (notice.name === 'core.contained') throw new Error(String(notice.fields.why));
     for (const { tag, reply } of e.replies)
       this.#replies.set(tag, [...(this.#replies.get(tag) ?? []), reply]);
+    for (const { tag, page } of e.pages) this.#pages.set(tag, [...(this.#pages.get(tag) ?? []), page]);
     for (const [to, messages] of e.sends) {
       if (this.#actors.get(to)?.up !== true || inspect(a.core).links.get(to)?.up !== true) continue;
       const wire = `${a.name}>${to}`;

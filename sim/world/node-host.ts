@@ -4,7 +4,7 @@ import type { Message, PeerMessage } from '../../protocol/messages.ts';
 import type { Effects, NodeConfig, NodeEvent, Now } from '../../protocol/node/contract.ts';
 import { NodeCore } from '../../protocol/node/node.ts';
 import type { Batch } from '../../protocol/persist.ts';
-import type { Reply, Request } from '../../protocol/requests.ts';
+import type { Failure, Page, Reply, Request } from '../../protocol/requests.ts';
 import { type NodeName, noIncarnation } from '../../protocol/words.ts';
 import type { Random } from '../random.ts';
 import type { Clock } from './clock.ts';
@@ -77,6 +77,7 @@ export function createNodeHost(
   /** Copies of values travel on connections of their own, so that they delay nobody. */
   const bulkDialers = new Map<string, { readonly dialer: Dialer; waiting: Frame[] }>();
   const accepted = new Map<string, Link[]>();
+  const listers = new Map<number, { link: Link; id: number }>();
   const callers = new Map<number, { link: Link; id: number; request: Request }>();
   let tag = 0;
   let tickQueued = false;
@@ -155,6 +156,11 @@ export function createNodeHost(
         tag++;
         callers.set(tag, { link, id: message.id, request: message.request });
         loop.deliver({ kind: 'request', tag, request: message.request });
+      } else if (message.kind === 'list') {
+        tag++;
+        const { id, slot, after, maxBytes } = message;
+        listers.set(tag, { link, id });
+        loop.deliver({ kind: 'list', tag, slot, after, maxBytes });
       } else if (message.kind === 'askRoutes') {
         const routes = { kind: 'routes', routes: core.routes() } as const;
         network.send(link, port, { incarnation: noIncarnation, messages: [routes] });
@@ -170,6 +176,7 @@ export function createNodeHost(
     for (const { to, message } of effects.control)
       sendTo(to, { incarnation: core.incarnation, messages: [message] });
     for (const { tag: t, reply } of effects.replies) answer(t, reply);
+    for (const { tag: t, page } of effects.pages) givePage(t, page);
     for (const { id, slot, key } of effects.fetches)
       disk.fetch(slot, key, (entry) => loop.deliver({ kind: 'fetched', id, entry }));
     for (const { id, slot, from, maxBytes } of effects.logReads)
@@ -232,6 +239,19 @@ export function createNodeHost(
     network.send(caller.link, port, {
       incarnation: noIncarnation,
       messages: [{ kind: 'answer', id: caller.id, reply }],
+    });
+  }
+
+  function givePage(t: number, page: Page | Failure): void {
+    const lister = listers.get(t);
+    if (lister === undefined) throw new Error(`${config.name} gave page ${t} twice, or to nobody`);
+    listers.delete(t);
+    const { link, id } = lister;
+    network.send(link, port, {
+      incarnation: noIncarnation,
+      messages: [
+        page.kind === 'page' ? { ...page, kind: 'listed', id } : { kind: 'answer', id, reply: page },
+      ],
     });
   }
 

@@ -1,11 +1,11 @@
 /** What a message from another process is to the core of a storage node. */
-import type { Ask, AskRoutes, Message } from '../../protocol/messages.ts';
+import type { Ask, AskRoutes, List, Message } from '../../protocol/messages.ts';
 import type { NodeEvent } from '../../protocol/node/contract.ts';
 import type { Incarnation, NodeName } from '../../protocol/words.ts';
 
 /** @throws Error for what no process may send to a node */
 export function eventOf(
-  message: Exclude<Message, Ask | AskRoutes>,
+  message: Exclude<Message, Ask | AskRoutes | List>,
   from: string,
   incarnation: Incarnation,
 ): NodeEvent {
@@ -40,7 +40,6 @@ export function eventOf(
     case 'heartbeat':
     case 'goodbye':
     case 'answer':
-    case 'list':
     case 'listed':
     case 'hello':
       throw new Error(`a simulated node is never sent ${message.kind}`);
