@@ -74,6 +74,17 @@ module.exports = {
       },
     },
     {
+      name: 'drivers-see-contracts-only',
+      comment:
+        'What a driver decides the simulator never sees: nodes and coordinators take events in and effects out (contract.ts), and people see view().',
+      severity: 'error',
+      from: { path: '^(node|coordinator|client|operator|process|transport|cli|local)/' },
+      to: {
+        path: '^protocol/(node|coordinator|replica)/',
+        pathNot: '^protocol/(node/(contract|node)|coordinator/(contract|coordinator))\\.ts$',
+      },
+    },
+    {
       name: 'no-cycles',
       comment: 'Two files that need each other are one idea, or hide a third.',
       severity: 'error',

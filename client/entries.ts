@@ -21,7 +21,10 @@ export interface EntriesOptions {
 
 const pauseMs = 50;
 
-/** See `Client.entries`. */
+/**
+ * See `Client.entries`. Each page holds every write of its keys that was acknowledged before the page was asked for, and may hold
+ * later ones; the whole is no snapshot: a key that is written while the pages are read is shown as one of them found it.
+ */
 export async function* entriesOf(
   caller: Caller,
   options: EntriesOptions & { timeoutMs: number },

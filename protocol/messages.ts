@@ -418,7 +418,7 @@ export interface List {
   readonly maxBytes: number;
 }
 
-/** Values that this one member had committed and applied: at least up to `at`. Pages are no snapshot of a slot. */
+/** Everything up to `at`, which covers each write that was acknowledged before the page was asked for, and perhaps later writes. */
 export interface Listed {
   readonly kind: 'listed';
   readonly id: number;
