@@ -379,7 +379,7 @@ export class Stage {
   }
 
   /** One set of assignments, as the coordinator would send it. */
-  set(name: string, number: number, assignments: AssignmentSet['assignments']): void {
+  set(name: string, number: number, assignments: AssignmentSet['assignments'], page = 0, more = 0): void {
     this.#handle(this.actor(name), {
       kind: 'coordinator',
       from: coordinator,
@@ -389,8 +389,8 @@ export class Stage {
         epoch: epoch(1),
         reign: reign(1),
         revision: revision(number),
-        page: 0,
-        more: 0,
+        page,
+        more,
         incarnation: this.incarnation(name),
         assignments,
         routes: [],
