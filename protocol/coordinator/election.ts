@@ -209,11 +209,9 @@ export function onStateRead(s: CoordinatorState, o: StoreOutcome): void {
     takeOver(s, null);
     return orphan(s, `what lies in the state store ${old.why}`);
   }
-  fence(s, {
-    ...old.value,
-    epoch: (old.value.epoch + 1) as Epoch,
-    revision: (old.value.revision + 1) as Revision,
-  });
+  const { epoch, revision } = old.value;
+  const next = { ...old.value, epoch: (epoch + 1) as Epoch, revision: (revision + 1) as Revision };
+  fence(s, next);
 }
 
 /** Writes `state`, whose epoch is this leader's, as its first act: a leadership of its own in the state's history. */

@@ -187,7 +187,7 @@ export const chainBugs: readonly PlantedBug[] = [
     ),
   ]),
   bug('stale-set-taken', 'R19', 'a set of assignments older than the last one is taken, lower versions too', [
-    edit('node/control.ts', 'if (m.epoch === c.setEpoch && m.revision <= c.setRevision) return;', ''),
+    edit('node/control.ts', 'if (m.epoch === c.set.epoch && m.revision <= c.set.revision) return;', ''),
     edit(install, 'if (a.version < r.highest) return;', ''),
   ]),
   bug(

@@ -4,8 +4,8 @@ import { bug, edit, inStory, type PlantedBug } from '../bug.ts';
 const chains = 'coordinator/chains.ts';
 const nodes = 'coordinator/nodes.ts';
 const election = 'coordinator/election.ts';
-const fenceCall =
-  'fence(s, { ...old, epoch: (old.epoch + 1) as Epoch, revision: (old.revision + 1) as Revision });';
+const history = 'coordinator/history.ts';
+const stored = 'coordinator/stored.ts';
 
 export const coordinatorBugs: readonly PlantedBug[] = [
   bug(
@@ -127,15 +127,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     'leader-before-fence',
     'R11',
     'a new leader acts on what it read before it wrote its epoch',
-    [
-      edit(
-        election,
-        fenceCall,
-        fenceCall
-          .replace('fence(s, {', 'onFenced(s, {')
-          .replace('});', "}, { kind: 'written', tag: o.tag as string });"),
-      ),
-    ],
+    [edit(election, 'fence(s, next);', "onFenced(s, next, { kind: 'written', tag: o.tag as string });")],
     inStory('R11'),
   ),
   bug(
@@ -237,10 +229,177 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     [
       edit(
         nodes,
-        'c.handedOut && c.members.length >= length && c.members.every((m) => m.whole) && c.joiner === null;',
+        `c.handedOut &&
+  c.members.length >= s.desired.replicationFactor &&
+  c.joiner === null &&
+  !hearing(s) &&
+  c.members.every((m) => m.whole && servesNow(s, c, m));`,
         'true;',
       ),
     ],
     inStory('R19'),
+  ),
+  bug(
+    'drop-without-their-word',
+    'R44',
+    'data is erased although a member did not say that it serves in this version',
+    [
+      edit(
+        nodes,
+        'c.members.every((m) => m.whole && servesNow(s, c, m));',
+        'c.members.every((m) => m.whole);',
+      ),
+    ],
+    inStory('R44'),
+  ),
+  bug(
+    'order-of-less-taken',
+    'R44',
+    'a node carries out orders that its own knowledge contradicts',
+    [edit('replica/install.ts', "if (why !== '') return refuseOrder", 'if (false) return refuseOrder')],
+    inStory('R44'),
+  ),
+  bug(
+    'epochs-alone',
+    'R43',
+    'a leader knows by its epoch alone whether nodes were led by another history',
+    [edit(history, 'if (held.reign !== reign.id)', 'if (false)')],
+    inStory('R43'),
+  ),
+  bug(
+    'revision-above-believed',
+    'R43',
+    'a leader goes on although a node holds a later revision than was ever saved',
+    [edit(history, 'if (held.revision > last)', 'if (false)')],
+    inStory('R43'),
+  ),
+  bug(
+    'version-above-believed',
+    'R43',
+    'a leader goes on although a node knows a later chain version than was ever saved',
+    [edit(history, 'if (r.version > chain.version)', 'if (false)')],
+    inStory('R43'),
+  ),
+  bug(
+    'heartbeat-says-nothing',
+    'R43',
+    'a leader without a state takes no notice of nodes that were registered before',
+    [
+      edit(
+        nodes,
+        "return doubt(s, nameOf(link), 'was registered before, and there is no saved state');",
+        'return;',
+      ),
+    ],
+    inStory('R43'),
+  ),
+  bug(
+    'doubt-without-a-look',
+    'R43',
+    'a leader whose successor saved newer states takes its own state for lost',
+    [
+      edit(
+        'coordinator/doubt.ts',
+        "if (s.leading.at !== 'leader') return;\n  s.leading",
+        "if (s.leading.at === 'leader') return orphan(s, why);\n  s.leading",
+      ),
+    ],
+    inStory('R43'),
+  ),
+  bug(
+    'memory-given-up',
+    'R43',
+    'a leader whose state object was removed forgets what it knows',
+    [edit(history, "s.saved === null ? 'same' : 'older'", "s.saved === null ? 'same' : 'foreign'")],
+    inStory('R43'),
+  ),
+  bug(
+    'recover-by-the-old-state',
+    'R43',
+    'recover goes by what is left of the state, not by the highest version that a node installed',
+    [
+      edit(
+        'coordinator/recover.ts',
+        'known !== undefined && (newest === null || known.version > newest.version)',
+        'known !== undefined && newest === null',
+      ),
+    ],
+    inStory('R43'),
+  ),
+  bug(
+    'founded-at-once',
+    'R46',
+    'a cluster is founded before nodes of an older one had the chance to be heard',
+    [
+      edit(
+        'coordinator/coordinator.ts',
+        'until its nodes are heard (R43, R46).\n  if (hearing(s)) {',
+        'until its nodes are heard (R43, R46).\n  if (false) {',
+      ),
+    ],
+    inStory('R46'),
+  ),
+  bug(
+    'lease-before-hearing',
+    'R46',
+    'a new leader grants leases before every member had the chance to say what it knows',
+    [edit(nodes, "h.failed === '' && !hearing(s)", "h.failed === ''")],
+    inStory('R46'),
+  ),
+  bug(
+    'silence-from-takeover',
+    'R46',
+    'a node that is still looking for the new leader is declared dead',
+    [edit('coordinator/liveness.ts', 'Math.max(t.deadMs, hearingMs(t))', 't.deadMs')],
+    inStory('R46'),
+  ),
+  bug(
+    'edited-state-taken',
+    'bad input',
+    'a state that somebody edited is led with',
+    [edit(stored, 'if (checksum(body) !== check)', 'if (false)')],
+    inStory('bad input'),
+  ),
+  bug(
+    'other-format-taken',
+    'bad input',
+    'a state or lease of another format is read as if it were of this one',
+    [edit(stored, 'if (value.format !== format)', 'if (false)')],
+    inStory('bad input'),
+  ),
+  bug(
+    'conflict-with-itself',
+    'R31',
+    'a leader whose renewal had no answer takes its own record for another one',
+    [edit(election, 'if (!s.leaseDoubt) return stepDown', 'return stepDown')],
+    inStory('its own lease'),
+  ),
+  bug(
+    'name-stands-for-process',
+    'R23',
+    'a leader takes the lease of another process of the same name for its own',
+    [
+      edit(
+        election,
+        'record?.process === s.config.process && !record.released',
+        'record?.holder === s.config.name && !record.released',
+      ),
+      edit(election, "if (!s.leaseDoubt) return stepDown(s, 'another coordinator took the lease');", ''),
+    ],
+    inStory('its own lease'),
+  ),
+  bug(
+    'registered-anew',
+    'R23',
+    'a process that repeats its registration gets another incarnation each time',
+    [edit(nodes, 'before?.process === m.process', 'before?.process === -1')],
+    inStory('R23'),
+  ),
+  bug(
+    'held-by-the-last-page',
+    'R45',
+    'a node holds a set of which a page was lost',
+    [edit('node/control.ts', 'if (page !== expected) {', 'if (false) {')],
+    inStory('R45'),
   ),
 ];
