@@ -204,13 +204,14 @@ async function openOrCreate({ cluster, data, init, lockWaitMs }: NodeSettings, l
     log('info', 'store.created', { folder: data, store: storeId });
     return open();
   });
-  const { records, entries, ms, droppedBytes, hole } = opened.recovery;
+  const { records, entries, ms, droppedBytes, uncheckedBytes, hole } = opened.recovery;
   log(droppedBytes > 0 || hole !== null ? 'warn' : 'info', 'store.opened', {
     folder: data,
     records,
     entries,
     ms: Math.round(ms),
     droppedBytes,
+    uncheckedBytes,
     hole,
   });
   const { clusterId } = opened.boot.identity;

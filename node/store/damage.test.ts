@@ -77,32 +77,27 @@ test('a flipped bit in the log is refused, or costs only the end and is told', {
   expect(outcomes.refused).toBeGreaterThan(15);
 });
 
-test('rot in tables is never returned as data', { timeout: 120_000 }, async () => {
+test('rot in tables is found before anything is read from them', { timeout: 120_000 }, async () => {
   const { image } = await crashed(400, 100);
   await (await folders.open(image)).store.close();
   await raw(image, (database) => database.compactRange(logKey(0), Buffer.from('z')));
   const [table] = await files(image, '.ldb');
   const size = await sizeOf(table!);
-  const outcomes = { refused: 0, corrupt: 0 };
+  let refused = 0;
   for (let offset = 50; offset < size * 0.95; offset += Math.floor(size / 40)) {
     const copy = await folders.image(image);
     await flipBit((await files(copy, '.ldb'))[0]!, offset);
     try {
-      const { store } = await folders.open(copy);
-      for (let i = 0; i < 400; i++) {
-        const found = store.get(slot(1), key(`key-${i}`));
-        if (found === 'corrupt') outcomes.corrupt++;
-        else if (found !== null)
-          expect(Buffer.from(found).toString('latin1')).toContain(`key-${i}${'x'.repeat(100)}`);
-      }
+      await folders.open(copy);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       expect(error.code).toBe('STORE_CORRUPT');
-      outcomes.refused++;
+      refused++;
     }
     await folders.close(copy);
   }
-  expect([outcomes.refused > 0, outcomes.corrupt > 0]).toEqual([true, true]);
+  // Nothing may be opened: what was hit may hide a key, and LevelDB would write it into a new table without a word.
+  expect(refused).toBeGreaterThan(35);
 });
 
 test('a folder that misses a file of LevelDB, or has a damaged one, is refused and keeps the others', async () => {

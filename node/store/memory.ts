@@ -90,7 +90,14 @@ export function openMemoryStore(options: MemoryOptions): Opened {
   const slots = [...disk.slots].sort(([a], [b]) => a - b).map(([slot, state]) => bootSlot(slot, state));
   const boot: Boot = { store: disk.storeId, identity: disk.identity, slots };
   const entries = slots.reduce((sum, s) => sum + s.log.length, 0);
-  const recovery = { records: disk.records.length, entries, ms: 0, droppedBytes: 0, hole: null };
+  const recovery = {
+    records: disk.records.length,
+    entries,
+    ms: 0,
+    droppedBytes: 0,
+    uncheckedBytes: 0,
+    hole: null,
+  };
   return { store: new MemoryStore(options), boot, lockProof: true, recovery };
 }
 

@@ -22,6 +22,7 @@ import {
 } from './replay.ts';
 import { bootSlot } from './slots.ts';
 import { type Durability, type Opened, type Retention, StoreError } from './store.ts';
+import { checkTables } from './tables.ts';
 import { Writes } from './writes.ts';
 
 export interface OpenOptions {
@@ -48,7 +49,7 @@ const writeBufferBytes = 16 * mebibyte;
 const lockRetryMs = 100;
 
 /**
- * Opens an existing store and checks it: identity, every small record, every log record and entry, no gaps. Never
+ * Opens an existing store and checks it: identity, tables, every small record, every log record and entry, no gaps. Never
  * creates and never repairs anything; a store that is refused keeps its files.
  * @throws StoreError with any code but STORE_EXISTS and STORE_CLOSED
  */
@@ -56,9 +57,12 @@ export async function openStore(options: OpenOptions): Promise<Opened> {
   const { folder } = options;
   const identity = await readIdentity(folder, options.clusterName);
   await checkCurrent(folder);
+  const { fault, uncheckedBytes } = await checkTables(databaseOf(folder));
+  if (fault !== '') throw corrupt(folder, fault, undefined);
   const database = await openDatabase(folder, options);
   try {
-    return await openChecked(database, identity, options);
+    const opened = await openChecked(database, identity, options);
+    return { ...opened, recovery: { ...opened.recovery, uncheckedBytes } };
   } catch (error) {
     await database.close();
     if (error instanceof StoreError) throw error;
@@ -108,6 +112,7 @@ async function openChecked(
       entries: [...replayed.logs.values()].reduce((sum, log) => sum + log.length, 0),
       ms: world.monoMs() - began,
       droppedBytes: await droppedBytes(folder),
+      uncheckedBytes: 0,
       hole: replayed.hole,
     },
   };

@@ -94,6 +94,8 @@ export interface Recovery {
    * see. More than 0 is worth a warning: acknowledged batches may be among them, which the neighbours notice (R15).
    */
   readonly droppedBytes: number;
+  /** Bytes of tables whose checksums were not looked at, because they are more than a start may take time for. */
+  readonly uncheckedBytes: number;
   /**
    * First log record that a power cut took from the middle of the log (`os`), null = none. The log ends before it; slots
    * that had later records are copied anew.
