@@ -18,7 +18,7 @@ Runs a cluster of real processes under load and random faults, then compares all
   --minutes N        how long faults go on                [1]
   --seed S           names the sequence of faults         [a random one, which is printed]
   --durability D     fsync or os                          [fsync]
-  --rate N           operations a second when all is well [400]
+  --rate N           operations a second when all is well [600]
   --folder DIR       where data and logs are kept         [a new one in the system's folder for such]
   --port N           lowest port                          [17000]
 Instead of random faults:
@@ -32,7 +32,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string' },
     durability: { type: 'string', default: 'fsync' },
-    rate: { type: 'string', default: '400' },
+    rate: { type: 'string', default: '600' },
     folder: { type: 'string' },
     port: { type: 'string', default: '17000' },
     joins: { type: 'string' },

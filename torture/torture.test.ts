@@ -42,7 +42,7 @@ test('a minute of torture loses nothing and answers nothing wrong', { timeout: 6
       slots: 16,
       durability: 'fsync',
     },
-    rate: 400,
+    rate: 600,
     clients: 16,
     smallDisk: true,
     tell: (line) => said.push(line),
