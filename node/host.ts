@@ -376,6 +376,8 @@ const peerKinds: ReadonlySet<string> = new Set<PeerMessage['kind']>([
   'copyChunk',
   'recordRequest',
   'recordAnswer',
+  'sessionsRequest',
+  'sessionsChunk',
   'pass',
   'passed',
   'clock',

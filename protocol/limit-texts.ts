@@ -79,10 +79,15 @@ export const limitTexts: Readonly<Record<keyof Limits, LimitText>> = {
     beyond: 'as a head it refuses writes of the slots that hold most (OVERLOADED, definite)',
     metric: 'chain_node_pending_bytes',
   },
+  dedupeResults: {
+    bounds: 'results of writes that one slot remembers for retries',
+    beyond: 'the oldest are forgotten; a request that may have been one of them is SESSION_EXPIRED',
+    metric: refusedWith('SESSION_EXPIRED'),
+  },
   logMemoryBytes: {
     bounds: 'bytes of entries of one slot in memory, those included that reads of the store pin',
     beyond: 'reads of the store are given up and asked for again',
-    metric: '',
+    metric: 'chain_node_events_total{event="read.overtaken"}',
   },
   inFlightBytes: {
     bounds: 'bytes of entries sent to a successor and not confirmed',

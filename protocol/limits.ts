@@ -23,6 +23,8 @@ export interface Limits {
   readonly pendingBytes: number;
   /** Bytes of uncommitted entries of all slots of one node; a slot may hold as much as is left free. */
   readonly nodePendingBytes: number;
+  /** Results of writes that one slot remembers for retries; beyond it the oldest are forgotten (SESSION_EXPIRED). */
+  readonly dedupeResults: number;
   /**
    * Entries of one slot in memory. What is not committed takes half of it at most; beyond it reads of the store that
    * keep entries there are given up and asked for again (R42).
@@ -62,6 +64,7 @@ export const limits: Limits = {
   pendingEntries: 8192,
   pendingBytes: 16_777_216,
   nodePendingBytes: 134_217_728,
+  dedupeResults: 65_536,
   waitingRequests: 131_072,
   waitingBytes: 134_217_728,
   passedRequests: 65_536,

@@ -1,8 +1,10 @@
 /** Everything that crosses a link. A frame carries several messages of one sender in one incarnation, in order. */
+import type { Forgotten } from './persist.ts';
 import type { Reply, Request, Routes } from './requests.ts';
 import type {
   Assignment,
   ChainVersion,
+  ClientId,
   Epoch,
   Incarnation,
   Key,
@@ -146,8 +148,27 @@ export interface CopyChunk extends OfSlot {
   readonly values: readonly Uint8Array[];
   /** Keys of which no member has a record that verifies: the joiner takes them over as damaged. */
   readonly damaged: readonly Key[];
-  /** Dedupe table at `at`; only in the last chunk. */
-  readonly dedupe: Uint8Array | null;
+}
+
+/** Copy the sessions of the dedupe table of all clients above `after`; asked when all values are there. */
+export interface SessionsRequest extends OfSlot {
+  readonly kind: 'sessionsRequest';
+  /** 0 = from the first. */
+  readonly after: ClientId;
+}
+
+export interface SessionsChunk extends OfSlot {
+  readonly kind: 'sessionsChunk';
+  /** The request that it answers. */
+  readonly after: ClientId;
+  /** Last client that it covers; 0 = it reaches the end: the last chunk. */
+  readonly next: ClientId;
+  /** The source's commit mark when it was made. */
+  readonly at: Position;
+  /** What the source has forgotten for want of room. */
+  readonly forgotten: Forgotten;
+  /** Encoded sessions (protocol/replica/sessions.ts). */
+  readonly sessions: readonly Uint8Array[];
 }
 
 /* Repair: a member whose stored record does not verify asks another for the key's value. */
@@ -214,6 +235,8 @@ export type ChainMessage =
   | BarrierAnswer
   | CopyRequest
   | CopyChunk
+  | SessionsRequest
+  | SessionsChunk
   | RecordRequest
   | RecordAnswer;
 export type PeerMessage = ChainMessage | Pass | Passed | Clock | SpaceOf;

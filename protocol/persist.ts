@@ -7,6 +7,7 @@ import type { Entry } from './entry.ts';
 import type {
   Assignment,
   ChainVersion,
+  ClientId,
   Epoch,
   Incarnation,
   Key,
@@ -15,6 +16,7 @@ import type {
   Seq,
   Slot,
   StoreId,
+  WallMs,
 } from './words.ts';
 
 /** Items are applied in the order given; a later one of the same slot may rely on an earlier one. */
@@ -34,10 +36,15 @@ export type PersistItem =
   | ({ readonly kind: 'marks'; readonly slot: Slot } & Marks)
   /** Chain version and assignment of the slot, never lowered. */
   | { readonly kind: 'assignment'; readonly slot: Slot; readonly assignment: Assignment }
-  /** Delete all values and log entries of the slot; its log begins anew after `start`. */
+  /** Delete all values, sessions and log entries of the slot; its log begins anew after `start`. */
   | { readonly kind: 'erase'; readonly slot: Slot; readonly start: Position }
-  /** Log entries up to `start` are not needed any more; `dedupe` stands for what they said about requests. */
-  | { readonly kind: 'trim'; readonly slot: Slot; readonly start: Position; readonly dedupe: Uint8Array }
+  /** Log entries up to `start` are not needed any more: what they said about requests is in records of sessions. */
+  | { readonly kind: 'trim'; readonly slot: Slot; readonly start: Position }
+  /**
+   * Records of sessions of the dedupe table, each at a mark of its own: those in `put` replace older ones of the same
+   * client, those of `gone` are deleted. A start reads all of them and takes in what the retained log says on top.
+   */
+  | ({ readonly kind: 'sessions'; readonly slot: Slot } & SessionChanges)
   | ({ readonly kind: 'identity' } & Identity);
 
 /** null: the key is absent. 'damaged': no member has a copy that verifies; reads of it say so, as of rotten ones. */
@@ -54,9 +61,27 @@ export interface Marks {
   readonly promised: Position;
   /** False while a copy is unfinished: the values are not a whole state. */
   readonly complete: boolean;
-  /** The dedupe table of a copied state; null = as before. */
-  readonly dedupe: Uint8Array | null;
 }
+
+/** One session of the dedupe table as bytes, which name the client too (protocol/replica/sessions.ts). */
+export interface SessionRecord {
+  readonly client: ClientId;
+  readonly bytes: Uint8Array;
+}
+
+export interface SessionChanges {
+  readonly put: readonly SessionRecord[];
+  readonly gone: readonly ClientId[];
+  readonly forgotten: Forgotten;
+}
+
+/** The newest entry whose result the dedupe table forgot for want of room; what is at or below it may be forgotten. */
+export interface Forgotten {
+  readonly last: Seq;
+  readonly stamp: WallMs;
+}
+
+export const nothingForgotten: Forgotten = { last: 0 as Seq, stamp: 0 };
 
 /** What the process knows about itself; written at registration. */
 export interface Identity {
@@ -84,7 +109,9 @@ export interface BootSlot {
   /** Retained log in order, checked for gaps and checksums by the store. */
   readonly log: readonly Entry[];
   readonly marks: Marks;
-  readonly dedupe: Uint8Array | null;
+  /** Records of the sessions of the dedupe table, in any order. */
+  readonly sessions: readonly Uint8Array[];
+  readonly forgotten: Forgotten;
   /**
    * Present under durability `os` after the machine booted anew: the log is proven up to here only, and later
    * acknowledged entries may be missing, so this replica is a returner (rule 2.7). It stays, from start to start,

@@ -35,7 +35,6 @@ const chunk = (bytes: number): Message => ({
   at: { version: chainVersion(0), seq: 0 as never },
   values: [Buffer.alloc(bytes, 7)],
   damaged: [],
-  dedupe: null,
 });
 const broken = (bytes: number): Message => ({
   kind: 'broken',

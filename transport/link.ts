@@ -126,7 +126,9 @@ class DialedLink implements Link {
   }
 
   send(message: Message): Sent {
-    return message.kind === 'copyChunk' ? this.#sendBulk(message) : this.#main.send(message);
+    return message.kind === 'copyChunk' || message.kind === 'sessionsChunk'
+      ? this.#sendBulk(message)
+      : this.#main.send(message);
   }
 
   close(): void {

@@ -34,10 +34,13 @@ import type {
   RecordAnswer,
   RecordRequest,
   Run,
+  SessionsChunk,
+  SessionsRequest,
   SpaceOf,
   TailAnswer,
   TailQuery,
 } from '../protocol/messages.ts';
+import type { Forgotten } from '../protocol/persist.ts';
 import { type ChainVersion, origin, type Slot } from '../protocol/words.ts';
 import { closeKind, openKind, position, positionRoom, putPosition, takePosition } from './wire-parts.ts';
 import { recordStates, spaceLevels } from './wire-words.ts';
@@ -279,7 +282,6 @@ export const copyChunk: Codec<CopyChunk> = message<CopyChunk>(
     next: latin1OrNull(4),
     at: nested(5, position),
     values: bytesList(6),
-    dedupe: bytesOrNull(7),
     damaged: latin1List(30),
   },
   { kind: 'copyChunk' },
@@ -309,6 +311,28 @@ export const recordAnswer: Codec<RecordAnswer> = message<RecordAnswer>(
     at: nested(7, position),
   },
   { kind: 'recordAnswer' },
+);
+
+export const sessionsRequest: Codec<SessionsRequest> = message<SessionsRequest>(
+  'SessionsRequest',
+  { slot: uint32(1), version: uint(2), after: uint(3) },
+  { kind: 'sessionsRequest' },
+);
+
+const forgotten = message<Forgotten>('Forgotten', { last: uint(1), stamp: fixed64(2) });
+
+export const sessionsChunk: Codec<SessionsChunk> = message<SessionsChunk>(
+  'SessionsChunk',
+  {
+    slot: uint32(1),
+    version: uint(2),
+    after: uint(3),
+    next: uint(4),
+    at: nested(5, position),
+    forgotten: nested(6, forgotten),
+    sessions: bytesList(7),
+  },
+  { kind: 'sessionsChunk' },
 );
 
 export const clock: Codec<Clock> = message<Clock>('Clock', { wall: fixed64(1) }, { kind: 'clock' });

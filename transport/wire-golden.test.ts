@@ -260,9 +260,8 @@ const golden: readonly [name: string, message: unknown, hex: string][] = [
       at,
       values: [bytes('aa')],
       damaged: ['l'],
-      dedupe: bytes(''),
     },
-    '090500200000000000121aa201170809100322016b2a05080310ac023201aa3a00f201016c',
+    '0905002000000000001218a201150809100322016b2a05080310ac023201aaf201016c',
   ],
   [
     'record request',
@@ -282,6 +281,25 @@ const golden: readonly [name: string, message: unknown, hex: string][] = [
       at,
     },
     '09050020000000000012189a031508091003180222016b28013201aa3a05080310ac02',
+  ],
+  [
+    'sessions request',
+    { kind: 'sessionsRequest', slot: 9, version: 3, after: 300 },
+    '090500200000000000120ae203070809100318ac02',
+  ],
+  [
+    'sessions chunk',
+    {
+      kind: 'sessionsChunk',
+      slot: 9,
+      version: 3,
+      after: 0,
+      next: 300,
+      at,
+      forgotten: { last: 5, stamp: 6 },
+      sessions: [bytes('aa')],
+    },
+    '0905002000000000001221ea031e0809100320ac022a05080310ac02320b08051106000000000000003a01aa',
   ],
   [
     'register',

@@ -20,6 +20,8 @@ import {
   ready,
   recordAnswer,
   recordRequest,
+  sessionsChunk,
+  sessionsRequest,
   spaceOf,
   tailAnswer,
   tailQuery,
@@ -105,6 +107,8 @@ const kindNumbers = {
   holdings: 40,
   recordRequest: 50,
   recordAnswer: 51,
+  sessionsRequest: 60,
+  sessionsChunk: 61,
 } as const satisfies Record<Message['kind'], number>;
 
 type ByHand = 'ask' | 'answer' | 'pass' | 'passed' | 'append' | 'commit';
@@ -124,6 +128,8 @@ const tables: { readonly [K in ByTable]: Codec<Extract<Message, { kind: K }>> } 
   agree,
   broken,
   copyRequest,
+  sessionsRequest,
+  sessionsChunk,
   copyChunk,
   recordRequest,
   recordAnswer,

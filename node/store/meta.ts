@@ -3,7 +3,7 @@
  * so that a record in the wrong place is found. Rare ones are JSON, those that change often are packed.
  */
 import { crc32 } from 'node:zlib';
-import type { Marks } from '../../protocol/persist.ts';
+import type { Forgotten, Marks } from '../../protocol/persist.ts';
 import type { ChainVersion, Position, Seq } from '../../protocol/words.ts';
 
 const metaFormat = 1;
@@ -13,8 +13,7 @@ const headerBytes = 5;
 export interface Base {
   readonly start: Position;
   readonly generation: number;
-  /** What the log up to `start` said about requests; null = nothing was. */
-  readonly dedupe: Uint8Array | null;
+  readonly forgotten: Forgotten;
 }
 
 /** The machine boot that last served from the store, and what of its work a power cut may take. */
@@ -28,9 +27,6 @@ export interface Machine {
   /** `BootSlot.syncedEnd` of slots that have one: slot, version, sequence. */
   readonly unproven: readonly (readonly [slot: number, version: number, seq: number])[];
 }
-
-/** Marks as they are logged: a dedupe table that comes with them goes into the base. */
-export type LoggedMarks = Omit<Marks, 'dedupe'>;
 
 /** A small record and its key. */
 export interface MetaRecord {
@@ -64,33 +60,33 @@ export function encodeNumber(n: number): Buffer {
 }
 export const decodeNumber = (body: Buffer): number => Number(body.readBigUInt64LE());
 
-/** Position 10 bytes | u32 generation | u8 1 = dedupe follows | dedupe */
+/** Position 10 bytes | u32 generation | of the newest forgotten result: u48 sequence, u48 stamp */
 export function encodeBase(base: Base): Buffer {
-  const b = Buffer.allocUnsafe(15 + (base.dedupe?.length ?? 0));
+  const b = Buffer.allocUnsafe(26);
   writePosition(b, 0, base.start);
   b.writeUInt32LE(base.generation, 10);
-  b[14] = base.dedupe === null ? 0 : 1;
-  if (base.dedupe !== null) b.set(base.dedupe, 15);
+  b.writeUIntLE(base.forgotten.last, 14, 6);
+  b.writeUIntLE(base.forgotten.stamp, 20, 6);
   return b;
 }
 
 export const decodeBase = (body: Buffer): Base => ({
   start: readPosition(body, 0),
   generation: body.readUInt32LE(10),
-  dedupe: body[14] === 0 ? null : body.subarray(15),
+  forgotten: { last: body.readUIntLE(14, 6) as Seq, stamp: body.readUIntLE(20, 6) },
 });
 
 export const marksBytes = 31;
 
 /** Commit, passed and promised, 10 bytes each | u8 1 = complete */
-export function writeMarks(b: Buffer, at: number, marks: LoggedMarks): void {
+export function writeMarks(b: Buffer, at: number, marks: Marks): void {
   writePosition(b, at, marks.commit);
   writePosition(b, at + 10, marks.passed);
   writePosition(b, at + 20, marks.promised);
   b[at + 30] = marks.complete ? 1 : 0;
 }
 
-export const readMarks = (b: Buffer, at: number): LoggedMarks => ({
+export const readMarks = (b: Buffer, at: number): Marks => ({
   commit: readPosition(b, at),
   passed: readPosition(b, at + 10),
   promised: readPosition(b, at + 20),

@@ -51,10 +51,10 @@ test('an empty folder, another cluster, another format and nonsense are refused'
   });
   const path = join(folder, 'identity.json');
   const identity = JSON.parse(await readFile(path, 'utf8'));
-  await writeFile(path, JSON.stringify({ ...identity, format: 2 }));
+  await writeFile(path, JSON.stringify({ ...identity, format: 1 }));
   await expect(folders.open(folder)).rejects.toMatchObject({
     code: 'OTHER_FORMAT',
-    message: expect.stringContaining('format 2'),
+    message: expect.stringContaining('format 1'),
   });
   await writeFile(path, '{"format": 1');
   await expect(folders.open(folder)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });

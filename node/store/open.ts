@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClassicLevel } from 'classic-level';
 import type { Boot } from '../../protocol/persist.ts';
+import type { Slot } from '../../protocol/words.ts';
 import { machineRecord } from './changes.ts';
 import { type Database, databaseOf, encodings } from './database.ts';
 import { readIdentity, type StoreIdentity } from './identity.ts';
@@ -17,6 +18,7 @@ import {
   markUnproven,
   type Replayed,
   readMeta,
+  readSessions,
   replayLog,
   takeUnproven,
 } from './replay.ts';
@@ -90,6 +92,7 @@ async function openChecked(
   const sameBoot = world.machineBoot !== null && world.machineBoot === meta.machine.boot;
   const lock = await lockFile(folder);
   const replayed = await replayLog(database, meta, retention, meta.machine.lossy && !sameBoot);
+  const sessions = await readSessions(database, meta.slots);
   takeUnproven(meta);
   if (meta.machine.lossy && !sameBoot) markUnproven(meta.slots, replayed.synced);
   await settle(database, meta, replayed, { boot: world.machineBoot, lock, lossy: durability === 'os' });
@@ -105,7 +108,7 @@ async function openChecked(
   });
   return {
     store,
-    boot: bootOf(identity, meta, replayed),
+    boot: bootOf(identity, meta, replayed, sessions),
     lockProof: sameBoot && lock !== null && lock === meta.machine.lock,
     recovery: {
       records: replayed.ledger.count,
@@ -128,9 +131,16 @@ async function settle(database: Database, meta: Meta, replayed: Replayed, holder
   await writes.write(true);
 }
 
-function bootOf(identity: StoreIdentity, meta: Meta, replayed: Replayed): Boot {
+function bootOf(
+  identity: StoreIdentity,
+  meta: Meta,
+  replayed: Replayed,
+  sessions: ReadonlyMap<Slot, Uint8Array[]>,
+): Boot {
   const states = [...meta.slots.values()].sort((a, b) => a.slot - b.slot);
-  const slots = states.map((state) => bootSlot(state, replayed.logs.get(state.slot) ?? []));
+  const slots = states.map((state) =>
+    bootSlot(state, replayed.logs.get(state.slot) ?? [], sessions.get(state.slot) ?? []),
+  );
   return { store: identity.storeId, identity: meta.identity, slots };
 }
 

@@ -8,7 +8,7 @@ import { origin, type Position, type Seq, type Slot, seq, slot } from '../../pro
 import { createStore } from './identity.ts';
 import { MemoryDisk, openMemoryStore } from './memory.ts';
 import { openStore } from './open.ts';
-import { append, apply, assignment, at, drop, erase, Head, marks, trim } from './store.samples.ts';
+import { append, apply, assignment, at, drop, erase, Head, marks, sessions, trim } from './store.samples.ts';
 import type { Store } from './store.ts';
 
 const slots = [0, 1, 4095];
@@ -112,7 +112,7 @@ class Model {
         const start = s.log[n % (s.log.length + 1)] ?? s.start;
         s.log = s.log.filter((p) => p.seq > start.seq);
         s.start = start;
-        return [marks(of, start), trim(of, start, `table ${n}`)];
+        return [sessions(of, { [n]: `${n}` }, [n + 1], n), marks(of, start), trim(of, start)];
       }
       case 'erase': {
         s.start = n % 5 === 0 ? origin : at(s.version, n);
@@ -121,7 +121,7 @@ class Model {
         return [erase(of, s.start)];
       }
       case 'marks':
-        return [marks(of, s.start, n % 2 === 0 ? `marks ${n}` : null, n % 3 === 0)];
+        return [marks(of, s.start, n % 3 === 0)];
       case 'assign':
         return [assignment(of, s.version)];
     }
@@ -151,8 +151,15 @@ const readable = ({ slots, ...boot }: Boot): unknown => ({
   ...boot,
   // A slot of which nothing is known but values may be left out.
   slots: slots
-    .filter((s) => s.version > 0 || s.start.seq > 0 || s.log.length > 0 || s.marks.commit.seq > 0 || s.dedupe)
-    .map((s) => ({ ...s, log: s.log.map((e) => hex(e.bytes)), dedupe: s.dedupe && hex(s.dedupe) })),
+    .filter(
+      (s) =>
+        s.version > 0 ||
+        s.start.seq > 0 ||
+        s.log.length > 0 ||
+        s.marks.commit.seq > 0 ||
+        s.sessions.length > 0,
+    )
+    .map((s) => ({ ...s, log: s.log.map((e) => hex(e.bytes)), sessions: s.sessions.map(hex).sort() })),
 });
 
 const hex = (b: Uint8Array): string => Buffer.from(b).toString('hex');

@@ -11,9 +11,9 @@
  */
 import { crc32 } from 'node:zlib';
 import { type Entry, entryHeaderBytes, readEntry } from '../../protocol/entry.ts';
-import type { PersistItem } from '../../protocol/persist.ts';
+import type { Marks, PersistItem } from '../../protocol/persist.ts';
 import type { Position, Seq, Slot, WallMs } from '../../protocol/words.ts';
-import { type LoggedMarks, marksBytes, readMarks, readPosition, writeMarks, writePosition } from './meta.ts';
+import { marksBytes, readMarks, readPosition, writeMarks, writePosition } from './meta.ts';
 
 const recordFormat = 1;
 const recordHeaderBytes = 32;
@@ -31,7 +31,7 @@ export interface RecordHead {
 export type LoggedItem =
   | { readonly kind: 'append'; readonly slot: Slot; readonly entries: readonly Entry[] }
   | { readonly kind: 'drop'; readonly slot: Slot; readonly to: Seq }
-  | { readonly kind: 'marks'; readonly slot: Slot; readonly marks: LoggedMarks }
+  | { readonly kind: 'marks'; readonly slot: Slot; readonly marks: Marks }
   | { readonly kind: 'erase'; readonly slot: Slot; readonly start: Position };
 
 export interface LogRecord extends RecordHead {

@@ -13,7 +13,16 @@ import type {
   Slot,
 } from '../../protocol/words.ts';
 import { asBuffer, type Database } from './database.ts';
-import { logEnd, logKey, logRecordOf, metaEnd, metaStart } from './keys.ts';
+import {
+  logEnd,
+  logKey,
+  logRecordOf,
+  metaEnd,
+  metaStart,
+  placeOfSession,
+  sessionsBegin,
+  sessionsEnd,
+} from './keys.ts';
 import { Ledger } from './ledger.ts';
 import { decodeBase, decodeJson, decodeNumber, type Machine, openMeta, readMarks } from './meta.ts';
 import { type LoggedItem, readRecord } from './record.ts';
@@ -52,6 +61,21 @@ export async function readMeta(database: Database): Promise<Meta> {
     takeMeta(meta, name, body);
   }
   return meta;
+}
+
+/** Records of sessions by slot; what was erased is left out. */
+export async function readSessions(database: Database, slots: SlotTable): Promise<Map<Slot, Uint8Array[]>> {
+  const found = new Map<Slot, Uint8Array[]>();
+  for await (const [key, value] of database.iterator({ gte: sessionsBegin, lt: sessionsEnd })) {
+    const { slot, generation } = placeOfSession(key);
+    if (generation !== (slots.get(slot)?.generation ?? 0)) continue;
+    const body = openMeta(key, asBuffer(value));
+    if (body === null) throw new Damage(`a record of a session of slot ${slot} is damaged`);
+    const records = found.get(slot);
+    if (records === undefined) found.set(slot, [body]);
+    else records.push(body);
+  }
+  return found;
 }
 
 function takeMeta(meta: Meta, name: string, body: Buffer): void {
@@ -95,7 +119,7 @@ function takeSlotMeta(state: SlotState, name: string, word: string, body: Buffer
       const base = decodeBase(body);
       state.log.erase(base.start);
       state.generation = base.generation;
-      state.dedupe = base.dedupe;
+      state.forgotten = base.forgotten;
       state.marks = marksAtStart(base.start);
       return;
     }

@@ -1,6 +1,6 @@
 /** What a store knows of each of its slots while it serves; everything but the places of entries is on disk too. */
 import type { Entry } from '../../protocol/entry.ts';
-import type { BootSlot } from '../../protocol/persist.ts';
+import { type BootSlot, type Forgotten, type Marks, nothingForgotten } from '../../protocol/persist.ts';
 import {
   type Assignment,
   type ChainVersion,
@@ -9,15 +9,15 @@ import {
   type Slot,
   samePosition,
 } from '../../protocol/words.ts';
-import type { Base, LoggedMarks } from './meta.ts';
+import type { Base } from './meta.ts';
 import { SlotLog } from './slot-log.ts';
 
 export interface SlotState {
   readonly slot: Slot;
   readonly log: SlotLog;
   generation: number;
-  dedupe: Uint8Array | null;
-  marks: LoggedMarks;
+  forgotten: Forgotten;
+  marks: Marks;
   /** Log record that holds the marks; 0 = a meta record does, or none. */
   marksRecord: number;
   assignment: Assignment | null;
@@ -41,7 +41,7 @@ const newSlot = (slot: Slot): SlotState => ({
   slot,
   log: new SlotLog(origin),
   generation: 0,
-  dedupe: null,
+  forgotten: nothingForgotten,
   marks: marksAtStart(origin),
   marksRecord: 0,
   assignment: null,
@@ -53,7 +53,7 @@ const newSlot = (slot: Slot): SlotState => ({
  * Marks of a log that begins after `start` and of which nothing else is known. Without values only the state before
  * the first entry is whole.
  */
-export const marksAtStart = (start: Position): LoggedMarks => ({
+export const marksAtStart = (start: Position): Marks => ({
   commit: start,
   passed: start,
   promised: start,
@@ -63,19 +63,20 @@ export const marksAtStart = (start: Position): LoggedMarks => ({
 export const baseOf = (state: SlotState): Base => ({
   start: state.log.start,
   generation: state.generation,
-  dedupe: state.dedupe,
+  forgotten: state.forgotten,
 });
 
-export function bootSlot(state: SlotState, log: readonly Entry[]): BootSlot {
-  const { slot, assignment, version, marks, dedupe, syncedEnd } = state;
+export function bootSlot(state: SlotState, log: readonly Entry[], sessions: readonly Uint8Array[]): BootSlot {
+  const { slot, assignment, version, marks, forgotten, syncedEnd } = state;
   const boot: BootSlot = {
     slot,
     assignment,
     version,
     start: state.log.start,
     log,
-    marks: { ...marks, dedupe: null },
-    dedupe,
+    marks,
+    sessions,
+    forgotten,
   };
   return syncedEnd === null ? boot : { ...boot, syncedEnd };
 }

@@ -18,7 +18,19 @@ import {
   seq,
   slot,
 } from '../../protocol/words.ts';
-import { append, apply, assignment, at, batch, drop, erase, Head, marks, trim } from './store.samples.ts';
+import {
+  append,
+  apply,
+  assignment,
+  at,
+  batch,
+  drop,
+  erase,
+  Head,
+  marks,
+  sessions,
+  trim,
+} from './store.samples.ts';
 import type { Opened, Retention, Store } from './store.ts';
 
 export interface Harness {
@@ -60,7 +72,8 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
         assignment(3, 7),
         append(...entries),
         apply(entries[0] as Entry),
-        marks(3, at(1, 1), 'seen'),
+        marks(3, at(1, 1)),
+        sessions(3, { 7: 'seen' }, [], 5),
       ),
     );
     const { boot, recovery, store: again } = await reopened(h, store);
@@ -75,9 +88,8 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
       passed: at(1, 1),
       promised: origin,
       complete: true,
-      dedupe: null,
     });
-    equal(text(found.dedupe), 'seen');
+    deepEqual([texts(found.sessions), found.forgotten], [['seen'], { last: 5, stamp: 5 }]);
     deepEqual([recovery.records, recovery.entries], [1, 3]);
     deepEqual(hex(again.get(slot(3), key('a'))), hex((entries[0] as Entry).bytes));
   },
@@ -85,18 +97,18 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
   async 'the last marks win, and stay when others say nothing'(h) {
     const { store } = await h.open();
     const head = new Head(1);
-    await store.write(batch(append(...head.puts(2)), marks(1, at(1, 1), 'first')));
+    await store.write(batch(append(...head.puts(2)), marks(1, at(1, 1))));
     await store.write(batch(marks(1, at(1, 2)), assignment(1, 1)));
     await store.write(batch(append(head.put('x'))));
     const found = bootOf((await reopened(h, store)).boot.slots, 1);
-    deepEqual([found.marks.commit, text(found.dedupe)], [at(1, 2), 'first']);
+    deepEqual(found.marks.commit, at(1, 2));
   },
 
   async 'a slot without marks is whole only before its first entry'(h) {
     const { store } = await h.open();
     await store.write(batch(assignment(1, 1), erase(2, at(3, 40)), erase(4, origin)));
     const { slots } = (await reopened(h, store)).boot;
-    const none = { passed: origin, promised: origin, dedupe: null };
+    const none = { passed: origin, promised: origin };
     deepEqual(bootOf(slots, 1).marks, { commit: origin, ...none, complete: true });
     deepEqual(bootOf(slots, 4).marks, { commit: origin, ...none, complete: true });
     const start = at(3, 40);
@@ -105,8 +117,18 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
       passed: start,
       promised: start,
       complete: false,
-      dedupe: null,
     });
+  },
+
+  async 'records of sessions replace those of the same client, and go one by one'(h) {
+    const { store } = await h.open();
+    await store.write(batch(assignment(1, 1), sessions(1, { 1: 'one', 2: 'two', 3: 'three' })));
+    await store.write(batch(assignment(2, 1), sessions(2, { 1: 'other' })));
+    await store.write(batch(sessions(1, { 1: 'one again', 9007199254740991: 'last' }, [3], 7)));
+    const { slots } = (await reopened(h, store)).boot;
+    deepEqual(texts(bootOf(slots, 1).sessions), ['last', 'one again', 'two']);
+    deepEqual(bootOf(slots, 1).forgotten, { last: 7, stamp: 7 });
+    deepEqual(texts(bootOf(slots, 2).sessions), ['other']);
   },
 
   async 'what is dropped is gone, and the log goes on with another version'(h) {
@@ -210,7 +232,8 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
         apply(...entries),
         append(...others),
         apply(...others),
-        marks(1, at(1, 5), 'old'),
+        marks(1, at(1, 5)),
+        sessions(1, { 1: 'old', 2: 'older' }, [], 4),
       ),
     );
     const source = new Head(1, at(6, 90), 6);
@@ -226,7 +249,8 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
         erase(1, at(6, 90)),
         apply(copied),
         append(live),
-        marks(1, at(6, 90), 'new', false),
+        marks(1, at(6, 90), false),
+        sessions(1, { 1: 'new' }),
       ),
     );
     const check = async (s: Store): Promise<void> => {
@@ -241,8 +265,8 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     await check(again);
     const found = bootOf(boot.slots, 1);
     deepEqual(
-      [found.start, bytesOf(found.log), text(found.dedupe), found.marks.complete],
-      [at(6, 90), bytesOf([live]), 'new', false],
+      [found.start, bytesOf(found.log), texts(found.sessions), found.forgotten.last, found.marks.complete],
+      [at(6, 90), bytesOf([live]), ['new'], 0, false],
     );
   },
 
@@ -250,15 +274,12 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     const { store } = await h.open();
     const entries = new Head(1).puts(10);
     await store.write(batch(append(...entries), marks(1, at(1, 8))));
-    await store.write(batch(trim(1, at(1, 6), 'six')));
-    await store.write(batch(trim(1, at(1, 3), 'three')));
+    await store.write(batch(trim(1, at(1, 6))));
+    await store.write(batch(trim(1, at(1, 3))));
     equal((await logOf(store, slot(1), seq(6), 1e6)).length, 0);
     deepEqual(bytesOf(await logOf(store, slot(1), seq(7), 1e6)), bytesOf(entries.slice(6)));
     const found = bootOf((await reopened(h, store)).boot.slots, 1);
-    deepEqual(
-      [found.start, text(found.dedupe), bytesOf(found.log)],
-      [at(1, 6), 'six', bytesOf(entries.slice(6))],
-    );
+    deepEqual([found.start, bytesOf(found.log)], [at(1, 6), bytesOf(entries.slice(6))]);
   },
 
   async 'a log trimmed to its end goes on after it'(h) {
@@ -497,5 +518,6 @@ async function readAll(store: Store, of: number, from: number): Promise<Entry[]>
 
 const hex = (b: Uint8Array | string | null): string =>
   b instanceof Uint8Array ? Buffer.from(b).toString('hex') : String(b);
-const text = (b: Uint8Array | null): string | null => (b === null ? null : Buffer.from(b).toString());
+const texts = (records: readonly Uint8Array[]): string[] =>
+  records.map((b) => Buffer.from(b).toString()).sort();
 const bytesOf = (entries: readonly Entry[]): string[] => entries.map((e) => hex(e.bytes));

@@ -84,22 +84,33 @@ const slotOf = (entries: readonly Entry[]): Slot => entries[0]?.slot ?? slot(0);
 
 export const drop = (of: number, to: number): PersistItem => ({ kind: 'drop', slot: slot(of), to: seq(to) });
 export const erase = (of: number, start: Position): PersistItem => ({ kind: 'erase', slot: slot(of), start });
-export const trim = (of: number, start: Position, dedupe = 'table'): PersistItem => ({
-  kind: 'trim',
+export const trim = (of: number, start: Position): PersistItem => ({ kind: 'trim', slot: slot(of), start });
+
+export const marks = (of: number, commit: Position, complete = true): PersistItem => ({
+  kind: 'marks',
   slot: slot(of),
-  start,
-  dedupe: Buffer.from(dedupe),
+  commit,
+  passed: commit,
+  promised: origin,
+  complete,
 });
 
-export function marks(
+/** A record of a session for each client, and clients whose record goes. */
+export const sessions = (
   of: number,
-  commit: Position,
-  dedupe: string | null = null,
-  complete = true,
-): PersistItem {
-  const table = dedupe === null ? null : Buffer.from(dedupe);
-  return { kind: 'marks', slot: slot(of), commit, passed: commit, promised: origin, complete, dedupe: table };
-}
+  put: Record<number, string>,
+  gone: readonly number[] = [],
+  forgotten = 0,
+): PersistItem => ({
+  kind: 'sessions',
+  slot: slot(of),
+  put: Object.entries(put).map(([client, text]) => ({
+    client: clientId(Number(client)),
+    bytes: Buffer.from(text),
+  })),
+  gone: gone.map(clientId),
+  forgotten: { last: seq(forgotten), stamp: forgotten },
+});
 
 export function assignment(of: number, version: number, drop = false): PersistItem {
   const member = {

@@ -3,7 +3,7 @@ import { entryFault, entryHeaderBytes } from '../../protocol/entry.ts';
 import type { Scanned } from '../../protocol/persist.ts';
 import type { Key, Slot } from '../../protocol/words.ts';
 import { asBuffer, type Database } from './database.ts';
-import { generationStart, valueKey, valueKeyOffset } from './keys.ts';
+import { generationStart, sessionsStart, valueKey, valueKeyOffset } from './keys.ts';
 
 const sweepKeys = 1000;
 
@@ -51,17 +51,22 @@ export async function scanValues(
   return { values, damaged, next: null };
 }
 
-/** Deletes the values of all generations before the present one, a slab at a time, unsynced: they mean nothing. */
-export async function sweepValues(
+/** Deletes what generations before the present one held, a slab at a time, unsynced: it means nothing. */
+export async function sweepErased(
   database: Database,
   { slot, generation }: Values,
   goOn: () => boolean,
 ): Promise<void> {
-  const iterator = database.keys({
-    gte: generationStart(slot, 0),
-    lt: generationStart(slot, generation),
-    fillCache: false,
-  });
+  for (const start of [generationStart, sessionsStart])
+    await sweep(database, { gte: start(slot, 0), lt: start(slot, generation) }, goOn);
+}
+
+async function sweep(
+  database: Database,
+  range: { readonly gte: Buffer; readonly lt: Buffer },
+  goOn: () => boolean,
+): Promise<void> {
+  const iterator = database.keys({ ...range, fillCache: false });
   try {
     for (;;) {
       const keys = await iterator.nextv(sweepKeys);

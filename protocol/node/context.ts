@@ -2,6 +2,7 @@
 import { featureLevel } from '../features.ts';
 import { type Limits, limits } from '../limits.ts';
 import type { ChainMessage, PeerMessage } from '../messages.ts';
+import { type Room, roomOf } from '../replica/dedupe.ts';
 import type { Context, Fetch, Replica, TightDisk } from '../replica/state.ts';
 import type { Failure, Page, Reply } from '../requests.ts';
 import type { Timings } from '../timings.ts';
@@ -14,12 +15,14 @@ export class NodeContext implements Context {
   slot: Slot = 0 as Slot;
   readonly limits: Limits;
   readonly features: number;
+  readonly room: Room;
   readonly #s: NodeState;
 
   constructor(s: NodeState) {
     this.#s = s;
     this.limits = s.config.limits ?? limits;
     this.features = s.config.features ?? featureLevel;
+    this.room = roomOf(s.config.timings, this.limits);
   }
 
   get mono(): number {

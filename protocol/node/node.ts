@@ -2,10 +2,12 @@
  * The core of a storage node: its replicas, its coordinator link, its requests. A second driver of the very same
  * code is the simulator. See contract.ts for how a driver uses it.
  */
+import { limits } from '../limits.ts';
 import type { FromCoordinator, PeerMessage } from '../messages.ts';
 import type { Batch, Boot, PersistItem } from '../persist.ts';
 import { collect, persisted, presses } from '../replica/batch.ts';
 import { flow, onLogRead } from '../replica/chain.ts';
+import { roomOf } from '../replica/dedupe.ts';
 import { onLinkUp } from '../replica/install.ts';
 import { onScanned, pullCopy } from '../replica/joining.ts';
 import { forgetAges, onReadFetched } from '../replica/reading.ts';
@@ -185,7 +187,7 @@ export class NodeCore implements NodeCoreContract {
     }
     s.unsaved.clear();
     // A long catch-up is cut into several batches: come back for the rest.
-    for (const r of replicas) if (r.appliedTaken < r.commit) s.unsaved.add(r);
+    for (const r of replicas) if (r.appliedTaken < r.commit || r.saving !== null) s.unsaved.add(r);
     if (items.length === 0) return null;
     s.batchId++;
     s.flight = { batch: { id: s.batchId, items }, replicas };
@@ -195,7 +197,7 @@ export class NodeCore implements NodeCoreContract {
   #collect(r: Replica, items: PersistItem[]): void {
     const before = items.length;
     try {
-      collect(r, items);
+      collect(r, items, this.#ctx.limits.copyBytes);
     } catch (error) {
       items.length = before;
       this.#ctx.slot = r.slot;
@@ -349,8 +351,8 @@ export class NodeCore implements NodeCoreContract {
 }
 
 function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
-  const horizon = config.timings.dedupeHorizonMs;
-  const replicas = boot.slots.map((b) => bootReplica(b, horizon));
+  const room = roomOf(config.timings, config.limits ?? limits);
+  const replicas = boot.slots.map((b) => bootReplica(b, room));
   return {
     config,
     store: boot.store,

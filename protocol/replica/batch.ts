@@ -4,14 +4,14 @@
  */
 import type { Entry } from '../entry.ts';
 import { invariant } from '../errors.ts';
-import type { PersistItem } from '../persist.ts';
-import { type Key, type Seq, samePosition } from '../words.ts';
+import type { PersistItem, SessionRecord } from '../persist.ts';
+import { type ClientId, type Key, type Seq, samePosition } from '../words.ts';
 import { advance, releaseMemory } from './chain.ts';
-import { encodeDedupe } from './dedupe.ts';
 import { activate } from './install.ts';
 import { takesEffect } from './joining.ts';
 import { itemAt, positionAt, trimTo } from './log.ts';
 import { collectRepairs, repairsDue, repairsPersisted } from './repair.ts';
+import { encodeSession } from './sessions.ts';
 import { type Context, isTail, type Replica } from './state.ts';
 
 /** Entries whose effect goes into one batch, so that a long catch-up does not make one huge batch. */
@@ -26,11 +26,12 @@ export const presses = (r: Replica): boolean =>
   r.copied.length > 0 ||
   repairsDue(r) ||
   r.damage.log ||
+  r.copiedSessions.length > 0 ||
   r.takenComplete !== r.complete ||
   r.role === 'joiner';
 
 /** Adds what is due; sets `flight`. */
-export function collect(r: Replica, items: PersistItem[]): void {
+export function collect(r: Replica, items: PersistItem[], sliceBytes: number): void {
   const before = items.length;
   const slot = r.slot;
   if (r.eraseAt !== null) {
@@ -54,12 +55,13 @@ export function collect(r: Replica, items: PersistItem[]): void {
     items.push({ kind: 'apply', slot, entries: r.copied });
     r.copied = [];
   }
+  if (r.copiedSessions.length > 0) {
+    items.push({ kind: 'sessions', slot, put: r.copiedSessions, gone: [], forgotten: r.dedupe.forgotten });
+    r.copiedSessions = [];
+  }
   const applied = Math.min(r.commit, r.appliedTaken + appliesPerBatch) as Seq;
   const news =
-    applied > r.appliedTaken ||
-    r.takenComplete !== r.complete ||
-    r.copiedDedupe !== null ||
-    !samePosition(r.takenPassed, r.passed);
+    applied > r.appliedTaken || r.takenComplete !== r.complete || !samePosition(r.takenPassed, r.passed);
   if (applied > r.appliedTaken) {
     const effects = effectsBetween(r, r.appliedTaken, applied);
     if (effects.length > 0) items.push({ kind: 'apply', slot, entries: effects });
@@ -74,13 +76,11 @@ export function collect(r: Replica, items: PersistItem[]): void {
       passed: r.passed,
       promised: r.promised,
       complete: r.complete,
-      dedupe: r.copiedDedupe,
     });
     r.takenPassed = r.passed;
     r.takenComplete = r.complete;
-    r.copiedDedupe = null;
   }
-  collectTrim(r, items);
+  collectTrim(r, items, sliceBytes);
   if (r.installing !== null) items.push({ kind: 'assignment', slot, assignment: r.installing });
   if (items.length > before)
     r.flight = {
@@ -111,15 +111,50 @@ function effectsBetween(r: Replica, after: Seq, upTo: Seq): Entry[] {
 }
 
 /** Behind its own applied-and-synced position, never above the commit mark, with the pins of who is behind (R41). */
-function collectTrim(r: Replica, items: PersistItem[]): void {
+function collectTrim(r: Replica, items: PersistItem[], sliceBytes: number): void {
   // A pin of what can't be read holds nothing (10.5).
   const wanted = r.damage.log ? r.appliedDisk : Math.min(r.trimWanted, pinOf(r));
   const to = Math.min(wanted, r.appliedDisk, r.commit) as Seq;
   r.damage.log = false;
   if (to <= r.log.start.seq || !r.complete) return;
-  const start = positionAt(r.log, to);
-  items.push({ kind: 'trim', slot: r.slot, start, dedupe: encodeDedupe(r.dedupe) });
+  const saved = saveSessions(r, items, sliceBytes);
+  if (saved === null) return;
+  const start = positionAt(r.log, Math.min(to, saved) as Seq);
+  items.push({ kind: 'trim', slot: r.slot, start });
   trimTo(r.log, start);
+}
+
+/**
+ * Saves the sessions that changed since they were saved last, a slice with each batch: a whole table would hold up the
+ * process. Returns up to where the log is not needed for them any more; null = more slices follow.
+ */
+function saveSessions(r: Replica, items: PersistItem[], sliceBytes: number): Seq | null {
+  const { dedupe, slot } = r;
+  // A record never runs ahead of the mark that is on disk with it.
+  if (r.appliedTaken < r.commit) return null;
+  r.saving ??= { clients: [...dedupe.unsaved], next: 0, upTo: r.commit };
+  const { clients, upTo } = r.saving;
+  const put: SessionRecord[] = [];
+  const gone: ClientId[] = [];
+  let bytes = 0;
+  while (r.saving.next < clients.length && bytes < sliceBytes) {
+    const client = clients[r.saving.next++] as ClientId;
+    if (!dedupe.unsaved.delete(client)) continue;
+    const session = dedupe.sessions.get(client);
+    if (session === undefined) {
+      gone.push(client);
+      bytes += 8;
+      continue;
+    }
+    const record = encodeSession(client, session);
+    session.saved = true;
+    put.push(record);
+    bytes += record.bytes.length;
+  }
+  items.push({ kind: 'sessions', slot, put, gone, forgotten: dedupe.forgotten });
+  if (r.saving.next < clients.length) return null;
+  r.saving = null;
+  return upTo;
 }
 
 /** A joiner needs what it has not on disk; a member that is far behind needs what it was not sent yet. */

@@ -13,7 +13,7 @@ import {
   type Position,
   type Seq,
 } from '../words.ts';
-import { remember } from './dedupe.ts';
+import { rememberCommitted } from './joining.ts';
 import { appendEntry, type Item, itemAt, positionAt, release, truncate, versionAt } from './log.ts';
 import { refuseNewer } from './lost.ts';
 import { breakPins, lowestPin } from './pins.ts';
@@ -56,7 +56,7 @@ export function setCommit(r: Replica, ctx: Context, to: Seq): void {
     invariant(item !== undefined, 'uncommitted entries are in memory', { slot: r.slot, seq });
     r.commit = seq as Seq;
     ctx.notePending(r, -item.entry.bytes.length);
-    remember(r.dedupe, item.entry, ctx.timings.dedupeHorizonMs);
+    rememberCommitted(r, ctx, item.entry);
     forgetRequest(r, item);
     answerWaiters(r, ctx, item);
   }

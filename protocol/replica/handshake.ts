@@ -4,6 +4,7 @@
  */
 import type { Agree, Offer } from '../messages.ts';
 import {
+  type ClientId,
   comparePositions,
   type Incarnation,
   type Member,
@@ -161,7 +162,7 @@ function joinerAgrees(r: Replica, ctx: Context, peer: Member, m: Offer): void {
       sourceEnd: m.end,
     });
   emptyReplica(r, ctx, m.commit);
-  r.copy = { after: null, askedAt: 0, asked: false, commit: r.commit };
+  r.copy = { of: 'values', after: null, client: 0 as ClientId, askedAt: 0, asked: false, commit: r.commit };
   agree(r, ctx, peer, m, m.commit, true);
 }
 
@@ -188,7 +189,8 @@ export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
   r.appliedDisk = start.seq;
   r.copied = [];
   r.copiedDamaged = [];
-  r.copiedDedupe = null;
+  r.copiedSessions = [];
+  r.saving = null;
   if (r.flight !== null) r.flight.erased = true;
   breakPins(r, Number.POSITIVE_INFINITY as Seq);
   r.emptied++;

@@ -5,14 +5,15 @@
  */
 import { type Entry, isNewer, readEntry, storesValue } from '../entry.ts';
 import { invariant } from '../errors.ts';
-import type { CopyChunk, CopyRequest } from '../messages.ts';
+import type { CopyChunk, CopyRequest, SessionsChunk, SessionsRequest } from '../messages.ts';
 import type { Scanned } from '../persist.ts';
-import type { Incarnation, Key, NodeName, Seq } from '../words.ts';
-import { decodeDedupe, encodeDedupe, remember } from './dedupe.ts';
-import { type Item, itemAt, positionAt } from './log.ts';
+import type { ClientId, Incarnation, Key, NodeName, Seq } from '../words.ts';
+import { remember, tableOf, takeIn } from './dedupe.ts';
+import { type Item, positionAt } from './log.ts';
 import { markLost, refuseNewer } from './lost.ts';
 import { pinEffects, unpin } from './pins.ts';
 import { damagedRecord } from './repair.ts';
+import { decodeSession, pageOfSessions } from './sessions.ts';
 import { type Context, type Fetch, predecessor, type Replica, sender } from './state.ts';
 
 /** Scans in a row that may fail before the replica gives its place up. */
@@ -28,7 +29,10 @@ export function pullCopy(r: Replica, ctx: Context): void {
   if (!c.asked) c.commit = r.commit;
   c.asked = true;
   c.askedAt = ctx.mono;
-  ctx.send(source.node, { kind: 'copyRequest', slot: r.slot, version: r.assignment.version, after: c.after });
+  const { slot } = r;
+  const { version } = r.assignment;
+  if (c.of === 'values') ctx.send(source.node, { kind: 'copyRequest', slot, version, after: c.after });
+  else ctx.send(source.node, { kind: 'sessionsRequest', slot, version, after: c.client });
 }
 
 export function onCopyRequest(
@@ -89,7 +93,6 @@ export function onScanned(
     at: positionAt(r.log, r.commit),
     values,
     damaged: part.nowhere.filter((key) => next === null || key <= next),
-    dedupe: next === null ? encodeDedupe(r.dedupe) : null,
   });
 }
 
@@ -199,6 +202,7 @@ export function onCopyChunk(
     c === null ||
     r.role !== 'joiner' ||
     sender(r, from, incarnation) === null ||
+    c.of !== 'values' ||
     m.after !== c.after ||
     !c.asked
   )
@@ -224,22 +228,74 @@ export function onCopyChunk(
     ctx.touch(r);
     return pullCopy(r, ctx);
   }
-  // The last chunk: the values are whole once the log is applied up to the moment that it shows.
+  c.of = 'sessions';
+  ctx.touch(r);
+  pullCopy(r, ctx);
+}
+
+export function onSessionsRequest(
+  r: Replica,
+  ctx: Context,
+  from: NodeName,
+  incarnation: Incarnation,
+  m: SessionsRequest,
+): void {
+  if (sender(r, from, incarnation) === null || r.role !== 'member' || !r.complete || r.assignment === null)
+    return;
+  const { records, next } = pageOfSessions(r.dedupe, m.after, ctx.limits.copyBytes);
+  ctx.send(from, {
+    kind: 'sessionsChunk',
+    slot: r.slot,
+    version: r.assignment.version,
+    after: m.after,
+    next,
+    at: positionAt(r.log, r.commit),
+    forgotten: r.dedupe.forgotten,
+    sessions: records,
+  });
+}
+
+/** Sessions of a range of clients, at the source's commit mark; what was committed here since is taken in on top. */
+export function onSessionsChunk(
+  r: Replica,
+  ctx: Context,
+  from: NodeName,
+  incarnation: Incarnation,
+  m: SessionsChunk,
+): void {
+  const c = r.copy;
+  if (c === null || r.role !== 'joiner' || sender(r, from, incarnation) === null) return;
+  if (c.of !== 'sessions' || m.after !== c.client || !c.asked || m.at.seq < c.commit) return;
+  const decoded = m.sessions.map(decodeSession);
+  if (decoded.includes(null)) {
+    ctx.notice('error', 'copy.damaged', { slot: r.slot, from, after: m.after });
+    return;
+  }
+  c.asked = false;
+  for (const [i, session] of decoded.entries()) {
+    if (session === null) continue;
+    r.dedupe.sessions.set(...session);
+    r.copiedSessions.push({ client: session[0], bytes: m.sessions[i] as Uint8Array });
+  }
+  if (m.forgotten.last > r.dedupe.forgotten.last) r.dedupe.forgotten = m.forgotten;
+  c.client = m.next === 0 ? lastClient : m.next;
+  for (let i = r.log.head; i < r.log.items.length; i++) {
+    const e = (r.log.items[i] as Item).entry;
+    if (e.seq > r.commit) break;
+    if (e.seq > m.at.seq && e.client > m.after) rememberCommitted(r, ctx, e);
+  }
+  r.answerFrom = Math.max(r.answerFrom, m.at.seq) as Seq;
+  ctx.touch(r);
+  if (m.next !== 0) return pullCopy(r, ctx);
+  // The copy is whole once the log is applied up to the newest moment that a chunk showed.
   r.copy = null;
   r.complete = true;
-  if (m.dedupe !== null) {
-    r.dedupe = decodeDedupe(m.dedupe);
-    r.copiedDedupe = m.dedupe;
-    // What was committed here since the table was made is in memory still: it is younger than the table.
-    for (let seq = m.at.seq + 1; seq <= r.commit; seq++) {
-      const item = itemAt(r.log, seq as Seq);
-      invariant(item !== undefined, 'entries above the last question are in memory', { slot: r.slot, seq });
-      remember(r.dedupe, item.entry, ctx.timings.dedupeHorizonMs);
-    }
-  }
+  r.dedupe = tableOf(r.dedupe.sessions, r.dedupe.forgotten, r.dedupe.unsaved, ctx.room);
   ctx.notice('info', 'join.copied', { slot: r.slot, from, at: m.at });
-  ctx.touch(r);
 }
+
+/** Every client is below it. */
+const lastClient = Number.MAX_SAFE_INTEGER as ClientId;
 
 /**
  * Chunks travel on a connection of their own, so younger commits may have arrived before them. Those were not applied,
@@ -258,4 +314,14 @@ function overtook(r: Replica, m: CopyChunk): Entry[] {
 
 /** While a copy is unfinished only keys that it passed take the effect of entries; others are in a later chunk. */
 export const takesEffect = (r: Replica, e: Entry): boolean =>
-  r.copy === null || (r.copy.after !== null && e.key <= r.copy.after);
+  r.copy === null || r.copy.of === 'sessions' || (r.copy.after !== null && e.key <= r.copy.after);
+
+/**
+ * The result of a committed entry. While a copy is unfinished that of a client whose session is still to come is in a
+ * later chunk, and the source decides what there is no room for.
+ */
+export function rememberCommitted(r: Replica, ctx: Context, e: Entry): void {
+  const c = r.copy;
+  if (c === null) remember(r.dedupe, e, ctx.room);
+  else if (c.of === 'sessions' && e.client <= c.client) takeIn(r.dedupe, e, ctx.room.horizonMs);
+}

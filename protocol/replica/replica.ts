@@ -6,6 +6,7 @@ import { invariant } from '../errors.ts';
 import type { ChainMessage, ReplicaReport } from '../messages.ts';
 import type { BootSlot } from '../persist.ts';
 import {
+  type ClientId,
   comparePositions,
   type Incarnation,
   type NodeName,
@@ -14,26 +15,37 @@ import {
   type Slot,
 } from '../words.ts';
 import { beacon, onAppend, onCommit } from './chain.ts';
-import { createDedupe, decodeDedupe, remember } from './dedupe.ts';
+import { createDedupe, type Dedupe, endless, type Room, type Session, tableOf, takeIn } from './dedupe.ts';
 import { onAgree, onBroken, onOffer, onReady, retryHandshakes } from './handshake.ts';
-import { onCopyChunk, onCopyRequest, pullCopy } from './joining.ts';
+import { onCopyChunk, onCopyRequest, onSessionsChunk, onSessionsRequest, pullCopy } from './joining.ts';
 import { appendEntry, createLog, positionAt, release } from './log.ts';
 import { canRead, onBarrier, onBarrierAnswer, onTailAnswer, onTailQuery, tickRounds } from './reading.ts';
 import { onRecordAnswer, onRecordRequest, tickRepairs } from './repair.ts';
+import { decodeSession } from './sessions.ts';
 import { type Context, createReplica, type Replica } from './state.ts';
 
 export function emptyReplicaOf(slot: Slot): Replica {
   return createReplica(slot, createLog(origin), createDedupe(), origin);
 }
 
-/** A replica as its store remembers it: a log and refusals of lower versions, a member of nothing (R3). */
-export function bootReplica(b: BootSlot, dedupeHorizonMs: number): Replica {
-  const log = createLog(b.start);
-  const dedupe = b.dedupe === null ? createDedupe() : decodeDedupe(b.dedupe);
-  for (const entry of b.log) {
-    appendEntry(log, entry);
-    if (entry.seq <= b.marks.commit.seq) remember(dedupe, entry, dedupeHorizonMs);
+/** What the records of sessions say, each at a mark of its own, with what the log says on top. */
+function bootDedupe(b: BootSlot, room: Room): Dedupe {
+  const saved = new Map<ClientId, Session>();
+  for (const bytes of b.sessions) {
+    const decoded = decodeSession(bytes);
+    invariant(decoded !== null, 'a stored record of a session is whole', { slot: b.slot });
+    saved.set(...decoded);
   }
+  const table = tableOf(saved, b.forgotten, [], endless);
+  for (const entry of b.log) if (entry.seq <= b.marks.commit.seq) takeIn(table, entry, room.horizonMs);
+  return tableOf(table.sessions, table.forgotten, table.unsaved, room);
+}
+
+/** A replica as its store remembers it: a log and refusals of lower versions, a member of nothing (R3). */
+export function bootReplica(b: BootSlot, room: Room): Replica {
+  const log = createLog(b.start);
+  for (const entry of b.log) appendEntry(log, entry);
+  const dedupe = bootDedupe(b, room);
   const r = createReplica(b.slot, log, dedupe, origin);
   invariant(b.marks.commit.seq >= b.start.seq, 'the log is never trimmed above the commit mark', {
     slot: b.slot,
@@ -110,6 +122,10 @@ export function onMessage(
       return onRecordRequest(r, ctx, from, incarnation, m);
     case 'recordAnswer':
       return onRecordAnswer(r, ctx, from, incarnation, m);
+    case 'sessionsRequest':
+      return onSessionsRequest(r, ctx, from, incarnation, m);
+    case 'sessionsChunk':
+      return onSessionsChunk(r, ctx, from, incarnation, m);
   }
 }
 

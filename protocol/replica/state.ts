@@ -3,6 +3,7 @@ import type { Entry } from '../entry.ts';
 import type { Limits } from '../limits.ts';
 import type { ChainMessage, ReplicaReport, SpaceLevel } from '../messages.ts';
 import type { Notice } from '../node/contract.ts';
+import type { SessionRecord } from '../persist.ts';
 import type { Failure, Page, ReadRequest, Reply, WriteRequest } from '../requests.ts';
 import type { Timings } from '../timings.ts';
 import type {
@@ -21,7 +22,7 @@ import type {
   WallMs,
 } from '../words.ts';
 import { type Damage, noDamage } from './damage.ts';
-import type { Dedupe } from './dedupe.ts';
+import type { Dedupe, Room } from './dedupe.ts';
 import type { Item, Log, RefusedBy } from './log.ts';
 import type { Pin } from './pins.ts';
 
@@ -95,6 +96,17 @@ export interface Copy {
    * is here, however often it is asked for.
    */
   commit: Seq;
+  /** What the present question asks for: values first, sessions of the dedupe table when those are all here. */
+  of: 'values' | 'sessions';
+  /** The sessions of clients up to this one are here. */
+  client: ClientId;
+}
+
+/** Records of sessions that are being saved, a slice with each batch, so that the log up to `upTo` may be trimmed. */
+export interface Saving {
+  readonly clients: readonly ClientId[];
+  next: number;
+  readonly upTo: Seq;
 }
 
 /** A scan of the store for the chunk after `after`, for the joiner `to`. */
@@ -203,7 +215,8 @@ export interface Replica {
   copied: Entry[];
   /** Keys that the copy brought as damaged. */
   copiedDamaged: Key[];
-  copiedDedupe: Uint8Array | null;
+  copiedSessions: SessionRecord[];
+  saving: Saving | null;
   /** Wanted trim start. */
   trimWanted: Seq;
   flight: Flight | null;
@@ -295,6 +308,8 @@ export interface Context {
   readonly limits: Limits;
   /** Feature level of this process. */
   readonly features: number;
+  /** Of the dedupe table. */
+  readonly room: Room;
   /** The read lease covers the install with this number now. */
   leaseCovers(r: Replica): boolean;
   /** This node's clock agrees with its neighbours' (rule 2.9). */
@@ -381,7 +396,8 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     eraseAt: null,
     copied: [],
     copiedDamaged: [],
-    copiedDedupe: null,
+    copiedSessions: [],
+    saving: null,
     trimWanted: 0 as Seq,
     flight: null,
     damage: noDamage(),

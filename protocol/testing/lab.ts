@@ -8,10 +8,26 @@ import { CoordinatorCore } from '../coordinator/coordinator.ts';
 import { type Entry, readEntry } from '../entry.ts';
 import { type Limits, limits } from '../limits.ts';
 import { NodeCore } from '../node/node.ts';
-import type { Boot, BootSlot, PersistItem, Scanned } from '../persist.ts';
+import {
+  type Boot,
+  type BootSlot,
+  type Forgotten,
+  nothingForgotten,
+  type PersistItem,
+  type Scanned,
+} from '../persist.ts';
 import type { Reply, Request } from '../requests.ts';
 import { defaultTimings } from '../timings.ts';
-import { clientId, type Key, type NodeName, nodeName, origin, type Slot, storeId } from '../words.ts';
+import {
+  type ClientId,
+  clientId,
+  type Key,
+  type NodeName,
+  nodeName,
+  origin,
+  type Slot,
+  storeId,
+} from '../words.ts';
 
 interface Slotted {
   assignment: BootSlot['assignment'];
@@ -19,7 +35,8 @@ interface Slotted {
   start: BootSlot['start'];
   log: Entry[];
   marks: BootSlot['marks'];
-  dedupe: Uint8Array | null;
+  sessions: Map<ClientId, Uint8Array>;
+  forgotten: Forgotten;
   values: Map<Key, Entry>;
   /** Keys whose records do not verify. */
   rotten: Set<Key>;
@@ -40,14 +57,15 @@ export class LabDisk {
   slot(slot: Slot): Slotted {
     let s = this.slots.get(slot);
     if (s === undefined) {
-      const marks = { commit: origin, passed: origin, promised: origin, complete: true, dedupe: null };
+      const marks = { commit: origin, passed: origin, promised: origin, complete: true };
       s = {
         assignment: null,
         version: 0 as BootSlot['version'],
         start: origin,
         log: [],
         marks,
-        dedupe: null,
+        sessions: new Map(),
+        forgotten: nothingForgotten,
         values: new Map(),
         rotten: new Set(),
       };
@@ -81,7 +99,11 @@ export class LabDisk {
         return;
       case 'marks':
         s.marks = item;
-        if (item.dedupe !== null) s.dedupe = item.dedupe;
+        return;
+      case 'sessions':
+        for (const { client, bytes } of item.put) s.sessions.set(client, bytes);
+        for (const client of item.gone) s.sessions.delete(client);
+        s.forgotten = item.forgotten;
         return;
       case 'assignment':
         s.assignment = item.assignment;
@@ -91,13 +113,13 @@ export class LabDisk {
         s.log = [];
         s.values.clear();
         s.rotten.clear();
-        s.dedupe = null;
+        s.sessions.clear();
+        s.forgotten = nothingForgotten;
         s.start = item.start;
         return;
       case 'trim':
         s.start = item.start;
         s.log = s.log.filter((e) => e.seq > item.start.seq);
-        s.dedupe = item.dedupe;
         return;
     }
   }
@@ -126,7 +148,12 @@ export class LabDisk {
     return {
       store: storeId(store),
       identity: this.identity,
-      slots: [...this.slots].map(([slot, s]) => ({ slot, ...s, log: [...s.log] })),
+      slots: [...this.slots].map(([slot, s]) => ({
+        slot,
+        ...s,
+        log: [...s.log],
+        sessions: [...s.sessions.values()],
+      })),
     };
   }
 }

@@ -3,6 +3,7 @@ import { featureLevel } from '../../protocol/features.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { ChainMessage } from '../../protocol/messages.ts';
 import { onLogRead } from '../../protocol/replica/chain.ts';
+import { roomOf } from '../../protocol/replica/dedupe.ts';
 import { onReadFetched } from '../../protocol/replica/reading.ts';
 import type { Context, Fetch, Replica } from '../../protocol/replica/state.ts';
 import { onWriteFetched } from '../../protocol/replica/writing.ts';
@@ -17,6 +18,7 @@ export class SmallContext implements Context {
   readonly timings = defaultTimings;
   readonly limits = limits;
   readonly features = featureLevel;
+  readonly room = roomOf(defaultTimings, limits);
   readonly clockTrusted = true;
   readonly tightest = (): null => null;
   readonly failed = false;

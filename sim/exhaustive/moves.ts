@@ -1,8 +1,10 @@
 /** What may happen next in a small world, and what it does. The deciding code is the real one of protocol/replica. */
 
+import { limits } from '../../protocol/limits.ts';
 import type { PersistItem } from '../../protocol/persist.ts';
 import { collect, persisted } from '../../protocol/replica/batch.ts';
 import { flow } from '../../protocol/replica/chain.ts';
+import { roomOf } from '../../protocol/replica/dedupe.ts';
 import { retryHandshakes } from '../../protocol/replica/handshake.ts';
 import { assign, onLinkUp } from '../../protocol/replica/install.ts';
 import { canRead, read } from '../../protocol/replica/reading.ts';
@@ -10,6 +12,7 @@ import { bootReplica, onMessage } from '../../protocol/replica/replica.ts';
 import { isHead, type Replica, successor } from '../../protocol/replica/state.ts';
 import { write } from '../../protocol/replica/writing.ts';
 import type { ReadRequest, Reply, WriteRequest } from '../../protocol/requests.ts';
+import { defaultTimings } from '../../protocol/timings.ts';
 import { chainVersion, clientId, epoch, incarnation, key, requestNumber } from '../../protocol/words.ts';
 import { SmallContext } from './context.ts';
 import {
@@ -217,7 +220,7 @@ function turn(
   ctx.answerFetches();
   if (p.batch === null) {
     const items: PersistItem[] = [];
-    collect(p.replica, items);
+    collect(p.replica, items, ctx.limits.copyBytes);
     if (items.length > 0) p.batch = Object.freeze(items);
   }
   return ctx.replies;
@@ -260,7 +263,10 @@ function restart(w: World, at: number): void {
   w.incarnations++;
   p.incarnation = incarnation(epoch(1), w.incarnations);
   p.up = true;
-  p.replica = bootReplica({ slot: theSlot, ...p.disk, log: [...p.disk.log] }, 900_000);
+  p.replica = bootReplica(
+    { slot: theSlot, ...p.disk, log: [...p.disk.log], sessions: [...p.disk.sessions.values()] },
+    roomOf(defaultTimings, limits),
+  );
   for (let other = 0; other < w.processes.length; other++) {
     if (other === at || w.processes[other]?.up !== true) continue;
     w.connectionCount++;

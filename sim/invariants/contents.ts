@@ -3,7 +3,7 @@ import { changesKey, type Entry, storesValue } from '../../protocol/entry.ts';
 import { inspect } from '../../protocol/node/inspect.ts';
 import { createDedupe, type Dedupe, remember } from '../../protocol/replica/dedupe.ts';
 import type { Replica } from '../../protocol/replica/state.ts';
-import { formatPosition, type Key, type Slot } from '../../protocol/words.ts';
+import { formatPosition, type Key } from '../../protocol/words.ts';
 import { endOf } from '../world/content.ts';
 import type { Disk } from '../world/disk.ts';
 import type { NodeHost } from '../world/node-host.ts';
@@ -34,7 +34,9 @@ export function compareContents(ledger: SlotLedger, hosts: readonly NodeHost[]):
       if (!ledger.values.has(key))
         wrong.push(`${host.name} has ${formatPosition(entry)} for ${key}, which is absent`);
   }
-  const tables = hosts.map((host) => resultsOf(host, ledger.slot));
+  const dedupes = hosts.map((host) => inspect(host.core).replicas.get(ledger.slot)?.dedupe);
+  const forgotten = Math.max(...dedupes.map((table) => table?.forgotten.last ?? 0));
+  const tables = dedupes.map((table) => (table === undefined ? 'nothing' : written(table, forgotten)));
   for (const [i, table] of tables.entries())
     if (table !== tables[0])
       wrong.push(
@@ -76,9 +78,11 @@ export function compareAtMark(ledger: SlotLedger, disk: Disk): string[] {
 /** '' when a replica remembers the results that the committed log up to its mark gives, else what it remembers instead. */
 export function compareResults(ledger: SlotLedger, r: Replica, horizonMs: number): string {
   const right = createDedupe();
-  for (const entry of ledger.committed.slice(0, r.commit)) remember(right, entry, horizonMs);
-  const wanted = written(right);
-  const found = written(r.dedupe);
+  const room = { horizonMs, results: Number.POSITIVE_INFINITY };
+  for (const entry of ledger.committed.slice(0, r.commit)) remember(right, entry, room);
+  const forgotten = r.dedupe.forgotten.last;
+  const wanted = written(right, forgotten);
+  const found = written(r.dedupe, forgotten);
   return found === wanted
     ? ''
     : `remembers other results of writes than its log gives:\n    ${found}\n    ${wanted}`;
@@ -95,15 +99,12 @@ function valuesAt(ledger: SlotLedger, mark: number): ReadonlyMap<Key, Entry> {
   return values;
 }
 
-function resultsOf(host: NodeHost, slot: Slot): string {
-  const table = inspect(host.core).replicas.get(slot)?.dedupe;
-  return table === undefined ? 'nothing' : written(table);
-}
-
-/** The dedupe table in an order of its own: sessions come and go in the order of the log, results likewise. */
-function written(table: Dedupe): string {
-  const sessions = [...table.sessions].map(([client, s]) => {
+/** What a dedupe table says of entries above `forgotten`, in an order of its own. */
+function written(table: Dedupe, forgotten: number): string {
+  const known = [...table.sessions].filter(([, s]) => s.last > forgotten);
+  const sessions = known.map(([client, s]) => {
     const results = [...s.results]
+      .filter(([, r]) => r.position.seq > forgotten)
       .map(([n, r]) => `${n}@${formatPosition(r.position)}${r.refusal ?? ''}`)
       .sort();
     return `${client}>=${s.floor} ${s.stamp}: ${results.join(' ')}`;

@@ -130,9 +130,10 @@ describe('R42: a copy over a slow link comes to its end', () => {
     }
     expect(stage.replica('c').commit).toBeGreaterThan((chunk as CopyChunk).at.seq);
     stage.inject('b', 'c', chunk as CopyChunk);
-    expect(stage.replica('c').complete).toBe(true);
+    expect(stage.replica('c').copy?.of).toBe('sessions');
     stage.release('b>c');
-    stage.pass(200);
+    stage.pass(1000);
+    expect(stage.replica('c').complete).toBe(true);
     admit(stage);
     expect(stage.read('c')).toBe('at 1900');
   });

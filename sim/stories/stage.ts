@@ -5,6 +5,7 @@
 
 import { readEntry } from '../../protocol/entry.ts';
 import { featureLevel } from '../../protocol/features.ts';
+import { type Limits, limits as usualLimits } from '../../protocol/limits.ts';
 import type { AssignmentSet, Heartbeat, PeerMessage, SpaceLevel } from '../../protocol/messages.ts';
 import type { Effects } from '../../protocol/node/contract.ts';
 import { inspect } from '../../protocol/node/inspect.ts';
@@ -66,6 +67,7 @@ export class Stage {
   mono = 1000;
   readonly #timings: Timings;
   readonly #features: Readonly<Record<string, number>>;
+  readonly #limits: Limits;
   readonly #actors = new Map<string, Actor>();
   readonly #wires = new Map<string, Sent[]>();
   readonly #heldWires = new Set<string>();
@@ -86,9 +88,11 @@ export class Stage {
     names: readonly string[],
     timings: Partial<Timings> = {},
     features: Readonly<Record<string, number>> = {},
+    limits: Limits = usualLimits,
   ) {
     this.#features = features;
     this.#timings = { ...defaultTimings, ...timings };
+    this.#limits = limits;
     for (const name of names) this.start(name);
     this.run();
   }
@@ -121,6 +125,7 @@ export class Stage {
         place: { address: `${name}:1`, grpc: '', admin: '', zone: '', host: '', weight: 1 },
         slots: 1,
         timings: this.#timings,
+        limits: this.#limits,
         coordinators: [coordinator],
         ownClient: clientId(1000 + this.#incarnations),
         lockProof: true,
@@ -178,6 +183,7 @@ export class Stage {
         log: [...held.log],
         values: new Map(held.values),
         rotten: new Set(held.rotten),
+        sessions: new Map(held.sessions),
       });
     return copy;
   }

@@ -1,10 +1,19 @@
 /** What one disk holds: the meaning of a batch, by the words of protocol/persist.ts, with every rule checked. */
 import { changesKey, type Entry, storesValue } from '../../protocol/entry.ts';
 import { invariant } from '../../protocol/errors.ts';
-import type { Batch, BootSlot, Identity, Marks, PersistItem } from '../../protocol/persist.ts';
+import {
+  type Batch,
+  type BootSlot,
+  type Forgotten,
+  type Identity,
+  type Marks,
+  nothingForgotten,
+  type PersistItem,
+} from '../../protocol/persist.ts';
 import {
   type Assignment,
   type ChainVersion,
+  type ClientId,
   type Epoch,
   type Key,
   noIncarnation,
@@ -22,7 +31,8 @@ export interface SlotContent {
   /** Entries after `start`, without gaps. */
   log: Entry[];
   marks: Marks;
-  dedupe: Uint8Array | null;
+  sessions: Map<ClientId, Uint8Array>;
+  forgotten: Forgotten;
   values: Map<Key, Entry>;
   /** Reads of the values that are under way. */
   readonly watches: Set<Watch>;
@@ -53,7 +63,13 @@ export const copyContent = (c: Content): Content => ({
   slots: new Map(
     [...c.slots].map(([slot, s]) => [
       slot,
-      { ...s, log: [...s.log], values: new Map(s.values), watches: new Set() },
+      {
+        ...s,
+        log: [...s.log],
+        values: new Map(s.values),
+        sessions: new Map(s.sessions),
+        watches: new Set(),
+      },
     ]),
   ),
 });
@@ -81,15 +97,16 @@ export const holdsEntry = (s: SlotContent, entry: Entry): boolean =>
   entry.seq <= s.start.seq || entryAt(s, entry.seq)?.version === entry.version;
 
 export function bootSlotOf(s: SlotContent): BootSlot {
-  const { slot, assignment, version, start, dedupe } = s;
+  const { slot, assignment, version, start, forgotten } = s;
   const boot: BootSlot = {
     slot,
     assignment,
     version,
     start,
     log: [...s.log],
-    marks: { ...s.marks, dedupe: null },
-    dedupe,
+    marks: s.marks,
+    sessions: [...s.sessions.values()],
+    forgotten,
   };
   return s.syncedEnd === null ? boot : { ...boot, syncedEnd: s.syncedEnd };
 }
@@ -114,7 +131,8 @@ const emptySlot = (slot: Slot): SlotContent => ({
   start: origin,
   log: [],
   marks: marksAt(origin),
-  dedupe: null,
+  sessions: new Map(),
+  forgotten: nothingForgotten,
   values: new Map(),
   watches: new Set(),
   syncedEnd: null,
@@ -125,7 +143,6 @@ const marksAt = (start: Position): Marks => ({
   passed: start,
   promised: start,
   complete: start.seq === 0,
-  dedupe: null,
 });
 
 function applyItem(s: SlotContent, item: Exclude<PersistItem, { kind: 'identity' }>): void {
@@ -151,7 +168,11 @@ function applyItem(s: SlotContent, item: Exclude<PersistItem, { kind: 'identity'
       return;
     case 'marks':
       s.marks = item;
-      if (item.dedupe !== null) s.dedupe = item.dedupe;
+      return;
+    case 'sessions':
+      for (const { client, bytes } of item.put) s.sessions.set(client, bytes);
+      for (const client of item.gone) s.sessions.delete(client);
+      s.forgotten = item.forgotten;
       return;
     case 'assignment':
       invariant(item.assignment.version >= s.version, 'a chain version is never lowered', { slot: s.slot });
@@ -165,11 +186,12 @@ function applyItem(s: SlotContent, item: Exclude<PersistItem, { kind: 'identity'
       if (s.watches.size > 0) for (const key of s.values.keys()) noteChange(s, key);
       s.values.clear();
       s.marks = marksAt(item.start);
-      s.dedupe = null;
+      s.sessions.clear();
+      s.forgotten = nothingForgotten;
       s.syncedEnd = null;
       return;
     case 'trim':
-      trim(s, item.start, item.dedupe);
+      trim(s, item.start);
       return;
   }
 }
@@ -217,7 +239,7 @@ function repairRecord(s: SlotContent, record: Entry): void {
   s.values.set(record.key, record);
 }
 
-function trim(s: SlotContent, start: Position, dedupe: Uint8Array): void {
+function trim(s: SlotContent, start: Position): void {
   if (start.seq < s.start.seq) return;
   invariant(start.seq <= endOf(s).seq, 'a trim stays within the log', { slot: s.slot, start });
   invariant(start.seq <= s.marks.commit.seq, 'a log is never trimmed above the commit mark (R41)', {
@@ -227,5 +249,4 @@ function trim(s: SlotContent, start: Position, dedupe: Uint8Array): void {
   });
   s.log.splice(0, start.seq - s.start.seq);
   s.start = start;
-  s.dedupe = dedupe;
 }

@@ -21,6 +21,8 @@ export function describeMessage(m: Message): string {
       return `${head(m)} #${m.round} of ${m.key} at least ${m.atLeast}`;
     case 'recordAnswer':
       return `${head(m)} #${m.round} of ${m.key} ${m.state} ${m.entry === null ? '' : describeEntry(m.entry)} at ${formatPosition(m.at)}`;
+    case 'sessionsChunk':
+      return `${head(m)} after ${m.after} next ${m.next} at ${formatPosition(m.at)} ${m.sessions.length} sessions`;
     case 'ask':
       return `ask #${m.id} ${describeRequest(m.request)}`;
     case 'answer':
@@ -42,6 +44,7 @@ export function describeMessage(m: Message): string {
     case 'barrier':
     case 'barrierAnswer':
     case 'copyRequest':
+    case 'sessionsRequest':
     case 'clock':
     case 'space':
     case 'register':
@@ -104,6 +107,8 @@ function describeItem(item: PersistItem): string {
       return `drop s${item.slot} to ${item.to}`;
     case 'marks':
       return `marks s${item.slot} commit ${formatPosition(item.commit)} passed ${formatPosition(item.passed)} promised ${formatPosition(item.promised)}${item.complete ? '' : ' incomplete'}`;
+    case 'sessions':
+      return `sessions s${item.slot} of ${item.put.map((s) => s.client).join(' ')} gone ${item.gone.join(' ')} forgotten ${item.forgotten.last}`;
     case 'assignment':
       return `assignment ${describeAssignment(item.assignment)}`;
     case 'erase':

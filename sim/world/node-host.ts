@@ -201,9 +201,9 @@ export function createNodeHost(
 
   function sendToPeer(peer: string, messages: readonly PeerMessage[]): void {
     const { incarnation } = core;
-    const bulk = messages.filter((m) => m.kind === 'copyChunk');
+    const bulk = messages.filter(isBulky);
     if (bulk.length > 0) sendBulk(peer, { incarnation, messages: bulk });
-    const rest = bulk.length === 0 ? messages : messages.filter((m) => m.kind !== 'copyChunk');
+    const rest = bulk.length === 0 ? messages : messages.filter((m) => !isBulky(m));
     if (rest.length > 0) sendTo(peer, { incarnation, messages: rest });
   }
 
@@ -341,6 +341,9 @@ export function createNodeHost(
   schedule.after(world.random.next() * options.tickMs, tick);
   return host;
 }
+
+/** Travels on a connection of its own. */
+const isBulky = (m: PeerMessage): boolean => m.kind === 'copyChunk' || m.kind === 'sessionsChunk';
 
 export const slotOfMessage = (m: Message): number => ('slot' in m ? m.slot : -1);
 

@@ -30,6 +30,8 @@ export function eventOf(
     case 'copyChunk':
     case 'recordRequest':
     case 'recordAnswer':
+    case 'sessionsRequest':
+    case 'sessionsChunk':
     case 'pass':
     case 'passed':
     case 'clock':

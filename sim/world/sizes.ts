@@ -13,9 +13,11 @@ export function sizeOf(m: Message): number {
     case 'append':
       return smallBytes + sum(m.entries);
     case 'copyChunk':
-      return smallBytes + sum(m.values) + (m.dedupe?.length ?? 0);
+      return smallBytes + sum(m.values);
     case 'recordAnswer':
       return smallBytes + (m.entry?.length ?? 0);
+    case 'sessionsChunk':
+      return smallBytes + sum(m.sessions);
     case 'listed':
       return smallBytes + sum(m.values);
     case 'offer':
@@ -53,6 +55,7 @@ export function sizeOf(m: Message): number {
     case 'refused':
     case 'registered':
     case 'space':
+    case 'sessionsRequest':
     case 'tailAnswer':
     case 'tailQuery':
       return smallBytes;

@@ -160,8 +160,8 @@ export const chainBugs: readonly PlantedBug[] = [
   bug('trim-above-commit', 'R41', 'the log is trimmed above what is committed and applied', [
     edit(
       'replica/batch.ts',
-      'Math.min(r.trimWanted, r.appliedDisk, r.commit, pinOf(r)) as Seq;',
-      'Math.min(r.trimWanted, r.taken) as Seq;',
+      'const to = Math.min(wanted, r.appliedDisk, r.commit) as Seq;',
+      'const to = Math.min(r.trimWanted, r.taken) as Seq;',
     ),
   ]),
   bug(
@@ -210,7 +210,13 @@ export const chainBugs: readonly PlantedBug[] = [
     'effects-leave-memory',
     '2.2',
     'entries leave memory when they are committed, before their effect is on disk',
-    [edit(chain, 'Math.min(r.appliedDisk, sent, copying)', 'Math.min(r.commit, sent, copying)')],
+    [
+      edit(
+        chain,
+        'release(r.log, Math.min(r.appliedDisk, copyPin(r), lowestPin(r)) as Seq);\n  while',
+        'release(r.log, Math.min(r.commit, copyPin(r), lowestPin(r)) as Seq);\n  while',
+      ),
+    ],
   ),
   bug('failed-disk-believed', 'P65', 'a write that failed counts as written', [
     edit(

@@ -17,8 +17,8 @@ export const joinBugs: readonly PlantedBug[] = [
     [
       edit(
         joining,
-        'const { values, next } = overlay(r, f.after, scanned, ctx.limits.copyBytes);',
-        'const { next } = scanned;\n  const values = [...scanned.values];',
+        'const { values, next } = overlay(r, f.after, part, ctx.limits.copyBytes);',
+        'const { next } = part;\n  const values = [...part.values];',
       ),
     ],
     'copies',

@@ -2,7 +2,6 @@
 import { bug, edit, inStory, type PlantedBug } from '../bug.ts';
 
 const writing = 'replica/writing.ts';
-const noResults = 'new TextEncoder().encode(\'{"time":0,"sessions":[]}\')';
 
 export const writeBugs: readonly PlantedBug[] = [
   bug('done-before-commit', '2.6', 'the head answers a write when it ordered it', [
@@ -114,7 +113,7 @@ export const writeBugs: readonly PlantedBug[] = [
     [
       edit(
         'replica/replica.ts',
-        'if (entry.seq <= b.marks.commit.seq) remember(dedupe, entry, dedupeHorizonMs);',
+        'if (entry.seq <= b.marks.commit.seq) takeIn(table, entry, room.horizonMs);',
         '',
       ),
     ],
@@ -127,8 +126,8 @@ export const writeBugs: readonly PlantedBug[] = [
     [
       edit(
         'replica/batch.ts',
-        "items.push({ kind: 'trim', slot: r.slot, start, dedupe: encodeDedupe(r.dedupe) });",
-        `items.push({ kind: 'trim', slot: r.slot, start, dedupe: ${noResults} });`,
+        'const saved = saveSessions(r, items, sliceBytes);',
+        'const saved = r.commit;',
       ),
     ],
     'retries',
@@ -137,7 +136,7 @@ export const writeBugs: readonly PlantedBug[] = [
     'results-not-copied',
     'P35',
     'a copy carries values without the results of requests',
-    [edit('replica/joining.ts', 'if (m.dedupe !== null) {', 'if (false) {')],
+    [edit('replica/joining.ts', 'r.dedupe.sessions.set(...session);', '')],
     'retries',
   ),
   bug(
