@@ -42,7 +42,8 @@ export function pickLimits(random: Random): Limits {
   const share = random.pick([0, 0, 0.3, 0.6]);
   for (const name of tightLimits) if (random.chance(share)) chosen[name] = random.pick(low[name]);
   chosen.pendingBytes = Math.min(chosen.pendingBytes, chosen.nodePendingBytes, chosen.logMemoryBytes >> 1);
-  chosen.frameBytes = chosen.appendBytes + chosen.valueBytes + chosen.keyBytes + 65_536;
+  const largest = Math.max(chosen.appendBytes, chosen.listBytes);
+  chosen.frameBytes = largest + chosen.valueBytes + chosen.keyBytes + 65_536;
   checkLimits(chosen);
   return chosen;
 }

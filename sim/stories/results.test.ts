@@ -19,7 +19,7 @@ const addOf = (client: number): WriteRequest => ({
 const small = { ...limits, copyBytes: 500 };
 
 function chainOf(names: readonly string[], clients: number, all = names): Stage {
-  const stage = new Stage(all, {}, small);
+  const stage = new Stage(all, {}, {}, small);
   stage.order(1, names, { to: names });
   stage.run();
   stage.grant(...names);
@@ -135,7 +135,7 @@ describe('R45: the table of results is saved and copied in pieces', () => {
 describe('R18: what there is no room for is forgotten, and nothing of it is executed again', () => {
   test('a retry of a result that was forgotten is SESSION_EXPIRED, an own first attempt learns the time', () => {
     const few = { ...limits, dedupeResults: 3 };
-    const stage = new Stage(['h', 't'], {}, few);
+    const stage = new Stage(['h', 't'], {}, {}, few);
     stage.order(1, ['h', 't']);
     stage.run();
     stage.grant('h', 't');
