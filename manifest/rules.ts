@@ -99,13 +99,13 @@ export const rules: readonly Rule[] = [
   },
   {
     at: 'spec',
-    rule: 'self.timings.heartbeatMs * 2 <= self.timings.readLeaseMs',
+    rule: 'self.timings.readLeaseMs == 0 || self.timings.heartbeatMs * 2 <= self.timings.readLeaseMs',
     fieldPath: '.timings.readLeaseMs',
     message:
-      'readLeaseMs must be at least twice heartbeatMs, or one lost heartbeat ends the lease; raise readLeaseMs or lower ' +
-      'heartbeatMs',
+      'readLeaseMs must be 0 (none) or at least twice heartbeatMs, or one lost heartbeat ends the lease; raise readLeaseMs ' +
+      'or lower heartbeatMs',
     reads: ['timings.readLeaseMs', 'timings.heartbeatMs'],
-    holds: ({ timings }) => timings.heartbeatMs * 2 <= timings.readLeaseMs,
+    holds: ({ timings }) => timings.readLeaseMs === 0 || timings.heartbeatMs * 2 <= timings.readLeaseMs,
   },
   {
     at: 'spec',

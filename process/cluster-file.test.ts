@@ -92,7 +92,7 @@ test.each([
   [
     'a lease that lapses',
     { ...least, timings: { readLeaseMs: 300 } },
-    'readLeaseMs must be at least twice heartbeatMs',
+    'readLeaseMs must be 0 (none) or at least twice heartbeatMs',
   ],
   ['a limit above the protocol', { ...least, limits: { keyBytes: 2048 } }, 'limits.keyBytes is 2048'],
   ['a state store without a path', { ...least, stateStore: { kind: 'disk' } }, 'stateStore.path is missing'],

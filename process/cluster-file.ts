@@ -124,7 +124,7 @@ const addressShape = /^(\[[^\]]+\]|[^:]+):\d{1,5}$/;
 function timingsOf(f: Fields, problems: string[]): Timings {
   const t = f.object('timings');
   const ms = (name: keyof Timings): number =>
-    t.integer(name, { min: 1, max: 3_600_000, fallback: defaultTimings[name] });
+    t.integer(name, { min: name === 'readLeaseMs' ? 0 : 1, max: 3_600_000, fallback: defaultTimings[name] });
   const horizon = { min: 10, max: 86_400, fallback: defaultTimings.dedupeHorizonMs / 1000 };
   const timings: Timings = {
     heartbeatMs: ms('heartbeatMs'),

@@ -2,7 +2,7 @@
 export interface Timings {
   /** A node's heartbeat to the leading coordinator. */
   readonly heartbeatMs: number;
-  /** Read lease granted with each heartbeat answer. */
+  /** Read lease granted with each heartbeat answer. 0 = none: each strong read is proven by a barrier. */
   readonly readLeaseMs: number;
   /** Silence after which a node is suspect. */
   readonly suspectMs: number;
@@ -54,7 +54,7 @@ export function sleptMs(
   rate: number,
 ): number {
   const ms = now.wall - before.wall - (now.mono - before.mono);
-  return Math.abs(ms) > leaseMs * rate ? ms : 0;
+  return Math.abs(ms) > (leaseMs > 0 ? leaseMs : defaultTimings.readLeaseMs) * rate ? ms : 0;
 }
 
 /** Sentences for every relation that does not hold; empty when the timings are sound. */
@@ -65,8 +65,8 @@ export function checkTimings(t: Timings): string[] {
   };
   must(t.heartbeatMs > 0, 'heartbeatMs must be above 0');
   must(
-    t.heartbeatMs * 2 <= t.readLeaseMs,
-    'readLeaseMs must be at least twice heartbeatMs, or leases lapse between heartbeats',
+    t.readLeaseMs === 0 || t.heartbeatMs * 2 <= t.readLeaseMs,
+    'readLeaseMs must be 0 (none) or at least twice heartbeatMs, or leases lapse between heartbeats',
   );
   must(t.heartbeatMs < t.suspectMs, 'suspectMs must be above heartbeatMs');
   must(t.suspectMs < t.deadMs, 'deadMs must be above suspectMs');

@@ -25,7 +25,7 @@ import type { Effects, NodeConfig, NodeCoreContract, NodeEvent, NodeView, Now, P
 import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } from './control.ts';
 import { openForInspection } from './inspect.ts';
 import { giveUpLists, onList, onListScanned } from './lists.ts';
-import { failPassed, onPass, onPassed, onRequest, routeOf } from './requests.ts';
+import { failFetches, failPassed, onPass, onPassed, onRequest, routeOf } from './requests.ts';
 import { onPeerSpace, onSpace, repeatSpace, tellSpace } from './space.ts';
 import { emptyEffects, heldNothing, type NodeState } from './state.ts';
 import { hasLeft, isAdmitted, viewOf } from './view.ts';
@@ -243,6 +243,7 @@ export class NodeCore implements NodeCoreContract {
     giveUpLists(s, this.#ctx);
     if (s.now.mono - s.beaconAt < s.config.timings.beaconMs) return;
     s.beaconAt = s.now.mono;
+    failFetches(s, this.#ctx);
     for (const r of s.replicas.values()) {
       this.#ctx.slot = r.slot;
       tick(r, this.#ctx);

@@ -4,6 +4,7 @@
  */
 
 import type { Limits } from '../limits.ts';
+import { unpin } from '../replica/pins.ts';
 import { canRead, read } from '../replica/reading.ts';
 import { isHead, type Replica } from '../replica/state.ts';
 import { write } from '../replica/writing.ts';
@@ -146,6 +147,18 @@ export function failPassed(s: NodeState, ctx: NodeContext, gone: NodeName | null
         ? failure('AMBIGUOUS', `${p.to} did not answer; retry under the same request number`)
         : failure('UNAVAILABLE', `${p.to} did not answer; ask another member`),
     );
+  }
+}
+
+/** Answers requests whose value the store does not bring: nothing was ordered for them. */
+export function failFetches(s: NodeState, ctx: NodeContext): void {
+  for (const [id, f] of s.fetches) {
+    if ((f.kind !== 'read' && f.kind !== 'write') || f.until > s.now.mono) continue;
+    s.fetches.delete(id);
+    const r = s.replicas.get(f.slot);
+    if (f.kind === 'write' && r !== undefined) unpin(r, f.pin);
+    const why = `the store of ${ctx.name} did not bring the value in time; ask again, or another member`;
+    ctx.reply(f.tag, failure('UNAVAILABLE', why));
   }
 }
 

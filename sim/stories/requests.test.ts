@@ -1,5 +1,6 @@
 /** Stories of requests and reads: refusals, retries, sessions, weaker reads (R8, R9, R16 to R18, R21). */
 import { describe, expect, test } from 'vitest';
+import { inspect } from '../../protocol/node/inspect.ts';
 import type { Condition, WriteRequest } from '../../protocol/requests.ts';
 import { clientId, requestNumber } from '../../protocol/words.ts';
 import { position } from './positions.ts';
@@ -345,3 +346,21 @@ function trimLog(stage: Stage, name: string): void {
   stage.run();
   expect(r.log.start.seq).toBe(r.commit);
 }
+
+test('a request whose value the store never brings is answered, and leaves nothing behind', () => {
+  const stage = new Stage(['h', 't']);
+  stage.order(1, ['h', 't']);
+  stage.grant('h', 't');
+  stage.run();
+  stage.stallValues('h');
+  const [write, read] = [stage.ask('h', put('a')), stage.ask('h', get('k'))];
+  stage.pass(11_000);
+  for (const tag of [write, read])
+    expect(stage.reply(tag)).toMatchObject({ code: 'UNAVAILABLE', outcome: 'definite' });
+  const state = inspect(stage.actor('h').core);
+  expect([state.waiting.size, state.waitingBytes, state.fetches.size]).toEqual([0, 0, 0]);
+  // What comes at last orders nothing.
+  stage.answerValues('h');
+  stage.run();
+  expect(stage.replica('h').log.end.seq).toBe(0);
+});
