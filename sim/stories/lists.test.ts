@@ -104,7 +104,11 @@ test('3.1: a chain that changed during a scan gives no page', () => {
   const stage = chainOf('a', 'b');
   write(stage, 'a', '1');
   stage.stallScans('b');
+  // A page that a barrier proved does not hang on the lease.
+  stage.expire('b');
   const tag = stage.askPage('b');
+  stage.run();
+  expect(stage.scansUnderWay('b')).toBe(1);
   stage.order(2, ['a']);
   stage.run();
   stage.answerScans('b');
