@@ -69,6 +69,19 @@ test('every record of one node rots: it answers all of them, and repairs them', 
   expect(count('record.damaged')).toBe(rotten);
 });
 
+test('a scrub that a person asks for finds and repairs all of it before anybody reads', async () => {
+  await cluster.kill('n2');
+  const rotten = await rot('n2');
+  await back('n2');
+  const admin = `http://127.0.0.1:${cluster.nodes.get('n2')?.ports.admin}`;
+  expect((await fetch(`${admin}/scrub`, { method: 'POST' })).status).toBe(202);
+  const scrub = async (): Promise<unknown> =>
+    ((await (await fetch(`${admin}/state`)).json()) as { scrub: { passes: number } }).scrub.passes;
+  await expect.poll(scrub, { timeout: 60_000, interval: 200 }).toBe(1);
+  await expect.poll(() => count('record.repaired'), { timeout: 20_000 }).toBe(rotten);
+  for (const k of keys) expect(await client.get(k, nodeName('n2'))).toBe(`value of ${k}`);
+});
+
 test('a store that cannot be opened is set aside, and the node comes back blank', async () => {
   await cluster.kill('n3');
   await rm(join(databaseOf(folderOf('n3')), 'CURRENT'));

@@ -28,6 +28,14 @@ export function startNodeAdmin({ host, port, registry, node }: NodeAdminOptions)
       const running = node();
       return running === null ? { waiting: starting } : nodeState(running);
     },
+    // Reads only, and bounded in its pace: as harmless as anything on this server.
+    extend: (server) =>
+      server.post('/scrub', (_, reply) => {
+        const running = node();
+        if (running === null) return reply.code(503).type('text/plain').send(`${starting}\n`);
+        running.scrub();
+        return reply.code(202).type('text/plain').send('a pass begins; /state shows how far it is\n');
+      }),
   });
 }
 

@@ -12,6 +12,15 @@ export function observeNode(registry: Registry, host: NodeHost): void {
   gauge('admitted', '1 while the coordinator takes this node for a full member of all its chains.', () =>
     core.admitted ? 1 : 0,
   );
+  counter('scrub_records_total', 'Records that the scrub has read.', () => view().scrub.records);
+  counter('scrub_damaged_total', 'Records that the scrub found damaged.', () => view().scrub.damaged);
+  counter('scrub_passes_total', 'Whole passes of the scrub.', () => view().scrub.passes);
+  gauge(
+    'scrub_last_pass_seconds',
+    'When the last whole pass ended, in seconds since 1970; 0 = none since the start.',
+    () => view().scrub.lastPassAt / 1000,
+  );
+  gauge('scrub_slots_left', 'Slots that the present pass has still to read.', () => view().scrub.slotsLeft);
   gauge('epoch', 'Newest coordinator epoch that this node has seen.', () => view().epoch);
   gauge('lease_seconds', 'What is left of the read lease.', () =>
     Math.max(0, (view().leaseUntil - performance.now()) / 1000 || 0),

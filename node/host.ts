@@ -159,6 +159,11 @@ export class NodeHost {
     this.#handle({ kind: 'request', tag: this.#tag, request }, now);
   }
 
+  /** All records are read now, to find damaged ones; `/state` shows how far that is. */
+  scrub(): void {
+    this.#handle({ kind: 'scrub' });
+  }
+
   /** Asks to be left out of every chain; `core.left` says when that is so. */
   leave(): void {
     this.#handle({ kind: 'leave' });

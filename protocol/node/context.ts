@@ -109,7 +109,7 @@ export class NodeContext implements Context {
     this.#s.effects.logReads.push({ id: this.#remember(then), slot: then.slot, from, maxBytes });
   }
 
-  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' | 'list' }): void {
+  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' | 'list' | 'scrub' }): void {
     if (then.kind === 'list') this.#s.listScans++;
     this.#s.effects.scans.push({
       id: this.#remember(then),

@@ -50,6 +50,14 @@ export interface NodeConfig {
   readonly features?: number;
   /** @default the limits of every process; smaller ones are for tests */
   readonly limits?: Limits;
+  /** @default once a week, 1 MiB a second */
+  readonly scrub?: ScrubPace;
+}
+
+/** How often all records are read to find rot, and how fast at most. */
+export interface ScrubPace {
+  readonly everyMs: number;
+  readonly bytesPerSecond: number;
 }
 
 export type NodeEvent =
@@ -89,7 +97,9 @@ export type NodeEvent =
   /** How much room the disk has: told at each look, the first one soon after the start. */
   | { readonly kind: 'space'; readonly level: SpaceLevel }
   /** SIGTERM or drain: leave every chain, then say so (`Effects.left`). */
-  | { readonly kind: 'leave' };
+  | { readonly kind: 'leave' }
+  /** All records are to be read now, whenever they were read last. */
+  | { readonly kind: 'scrub' };
 
 /** A named event for the log: `epoch.adopted`, `chain.installed` … (docs/glossary.md lists them). */
 export interface Notice {
@@ -158,8 +168,20 @@ export interface NodeView {
   readonly asked: number;
   /** Pages of values that are asked for or read. */
   readonly lists: number;
+  readonly scrub: ScrubView;
   /** By slot. */
   readonly replicas: readonly ReplicaView[];
+}
+
+export interface ScrubView {
+  /** Records that were read and found damaged since the process began. */
+  readonly records: number;
+  readonly damaged: number;
+  /** Whole passes since the process began, and when the last one ended (ms since 1970; 0 = none did). */
+  readonly passes: number;
+  readonly lastPassAt: WallMs;
+  /** Slots that the present pass has still to read; 0 between passes. */
+  readonly slotsLeft: number;
 }
 
 export type ChainPlace = 'head' | 'middle' | 'tail' | 'alone' | 'joiner' | 'none';

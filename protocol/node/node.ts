@@ -26,6 +26,7 @@ import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } fr
 import { openForInspection } from './inspect.ts';
 import { giveUpLists, onList, onListScanned } from './lists.ts';
 import { failFetches, failPassed, onPass, onPassed, onRequest, routeOf } from './requests.ts';
+import { noScrub, onScrubbed, scrubNow, tickScrub } from './scrub.ts';
 import { onPeerSpace, onSpace, repeatSpace, tellSpace } from './space.ts';
 import { emptyEffects, heldNothing, type NodeState } from './state.ts';
 import { hasLeft, isAdmitted, viewOf } from './view.ts';
@@ -118,6 +119,8 @@ export class NodeCore implements NodeCoreContract {
         return;
       }
       case 'scanned': {
+        const scrub = this.#continue(event.id, 'scrub');
+        if (scrub !== null) return onScrubbed(this.#state, this.#ctx, scrub.next, event.result);
         const copy = this.#continue(event.id, 'copy');
         if (copy !== null) return onScanned(copy.r, this.#ctx, copy.next, event.result);
         const list = this.#continue(event.id, 'list');
@@ -138,6 +141,8 @@ export class NodeCore implements NodeCoreContract {
         return onCoordinatorLink(this.#state, event.to, event.up);
       case 'space':
         return onSpace(this.#state, this.#ctx, event.level);
+      case 'scrub':
+        return scrubNow(this.#state);
       case 'leave':
         this.#state.control.leaving = true;
         this.#state.control.urgent = true;
@@ -248,6 +253,7 @@ export class NodeCore implements NodeCoreContract {
       this.#ctx.slot = r.slot;
       tick(r, this.#ctx);
     }
+    tickScrub(s, this.#ctx);
     if (s.now.mono - s.clockSentAt < 1000) return;
     s.clockSentAt = s.now.mono;
     for (const [peer, link] of s.links)
@@ -300,7 +306,7 @@ export class NodeCore implements NodeCoreContract {
 
   #onFetched(id: number, entry: Uint8Array | null | 'corrupt'): void {
     const f = this.#state.fetches.get(id);
-    if (f === undefined || f.kind === 'log' || f.kind === 'copy' || f.kind === 'list') return;
+    if (f?.kind !== 'read' && f?.kind !== 'write' && f?.kind !== 'record') return;
     this.#state.fetches.delete(id);
     const r = this.#state.replicas.get(f.slot);
     if (r === undefined) return;
@@ -310,7 +316,7 @@ export class NodeCore implements NodeCoreContract {
     else onWriteFetched(r, this.#ctx, f, entry);
   }
 
-  #continue<K extends 'log' | 'copy' | 'list'>(
+  #continue<K extends 'log' | 'copy' | 'list' | 'scrub'>(
     id: number,
     kind: K,
   ): { r: Replica; next: Fetch & { kind: K } } | null {
@@ -389,6 +395,7 @@ function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
       failed: '',
       identityNews: false,
     },
+    scrub: noScrub(now.mono, config.scrub),
     space: { level: 'ok', better: null, out: false, peers: new Map() },
     lease: { until: Number.NEGATIVE_INFINITY, installs: 0, denied: new Set() },
     installs: 0,

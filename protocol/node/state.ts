@@ -6,6 +6,7 @@ import type {
   Assignment,
   Epoch,
   Incarnation,
+  Key,
   MonoMs,
   NodeName,
   Reign,
@@ -112,6 +113,7 @@ export interface NodeState {
   readonly control: Control;
   readonly lease: Lease;
   readonly space: SpaceState;
+  readonly scrub: ScrubState;
   installs: number;
   readonly links: Map<NodeName, LinkState>;
   readonly coordinatorLinks: Set<string>;
@@ -143,6 +145,23 @@ export interface NodeState {
   beaconAt: MonoMs;
   turn: number;
   effects: Effects;
+}
+
+/** How far the scrub is. */
+interface ScrubState {
+  /** Nothing is read before. */
+  nextAt: MonoMs;
+  /** When the present pass began; null between passes. */
+  began: MonoMs | null;
+  /** Slots of the present pass that are not read yet; the first one is being read, up to `after`. */
+  left: Slot[];
+  after: Key | null;
+  /** How often the present chunk was read in vain. */
+  tries: number;
+  records: number;
+  damaged: number;
+  passes: number;
+  lastPassAt: WallMs;
 }
 
 export function emptyEffects(): Effects {

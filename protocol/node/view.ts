@@ -3,6 +3,7 @@ import { canRead } from '../replica/reading.ts';
 import type { Replica } from '../replica/state.ts';
 import type { ChainPlace, NodeView, ReplicaView } from './contract.ts';
 import { targetOf } from './control.ts';
+import { slotsToScrub } from './scrub.ts';
 import type { NodeState } from './state.ts';
 
 export function viewOf(s: NodeState): NodeView {
@@ -29,6 +30,13 @@ export function viewOf(s: NodeState): NodeView {
     passed: s.passed.size,
     asked: s.asked.size,
     lists: Math.max(s.lists.size, s.listScans),
+    scrub: {
+      records: s.scrub.records,
+      damaged: s.scrub.damaged,
+      passes: s.scrub.passes,
+      lastPassAt: s.scrub.lastPassAt,
+      slotsLeft: slotsToScrub(s),
+    },
     replicas: [...s.replicas.values()].sort((a, b) => a.slot - b.slot).map(replicaView),
   };
 }

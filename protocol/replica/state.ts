@@ -255,6 +255,7 @@ export type Fetch =
       readonly until: MonoMs;
     }
   | { readonly kind: 'log'; readonly slot: Slot; readonly session: number }
+  | { readonly kind: 'scrub'; readonly slot: Slot; readonly after: Key | null }
   | {
       /** A record for a member whose own is damaged. */
       readonly kind: 'record';
@@ -323,7 +324,7 @@ export interface Context {
   reply(tag: number, reply: Reply): void;
   fetch(key: Key, then: Fetch & { kind: 'read' | 'write' | 'record' }): void;
   readLog(from: Seq, maxBytes: number, then: Fetch & { kind: 'log' }): void;
-  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' | 'list' }): void;
+  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' | 'list' | 'scrub' }): void;
   /** Answers who asked for a page of values. */
   page(tag: number, page: Page | Failure): void;
   /** Something changed that the coordinator should hear at once. */

@@ -194,6 +194,8 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
           coordinators: coordinators.map((c) => c.name),
           ownClient: clientId(2 ** 45 + process),
           lockProof,
+          // Where records rot, they are looked for: often, for runs are short.
+          ...(plan.faults.includes('rot') ? { scrub: { everyMs: 3000, bytesPerSecond: 1e9 } } : {}),
         },
         process,
         machine: seat.machine,

@@ -1,0 +1,124 @@
+/**
+ * Scrub (10.6): every record of every slot that this node holds is read, at low priority, so that rot is found before a client
+ * or a joiner needs the record, and while other members still have copies. One chunk at a time, slot by slot in key
+ * order, no faster than a bound; what does not verify is repaired as any damaged record is.
+ */
+import type { Scanned } from '../persist.ts';
+import { damagedRecord } from '../replica/repair.ts';
+import type { Fetch, Replica } from '../replica/state.ts';
+import type { Key, Slot } from '../words.ts';
+import type { NodeContext } from './context.ts';
+import type { ScrubPace } from './contract.ts';
+import type { NodeState } from './state.ts';
+
+/** A week, and 1 MiB a second: a node reads 600 GB in that time. */
+export const defaultScrub: ScrubPace = { everyMs: 7 * 86_400_000, bytesPerSecond: 1_048_576 };
+/** How often a chunk is read again while its damaged records wait for a repair. */
+const patience = 20;
+const againMs = 1000;
+const lostMs = 60_000;
+
+/** Begins what is due. Called with every tick. */
+export function tickScrub(s: NodeState, ctx: NodeContext): void {
+  const c = s.scrub;
+  const { mono } = s.now;
+  if (mono < c.nextAt || s.control.failed !== '') return;
+  if (c.began === null) {
+    c.began = mono;
+    c.left = [...s.replicas.keys()];
+    c.after = null;
+  }
+  for (;;) {
+    const slot = c.left[0];
+    if (slot === undefined) return endPass(s, ctx, c.began);
+    const r = s.replicas.get(slot);
+    // A copy that is not whole yet is as new as can be.
+    if (r?.role === 'member' && r.complete) return readNext(s, ctx, r);
+    nextSlot(s);
+  }
+}
+
+function readNext(s: NodeState, ctx: NodeContext, r: Replica): void {
+  const c = s.scrub;
+  ctx.slot = r.slot;
+  // A chunk that never came is asked for again.
+  c.nextAt = s.now.mono + lostMs;
+  ctx.scan(c.after, ctx.limits.copyBytes, { kind: 'scrub', slot: r.slot, after: c.after });
+}
+
+function nextSlot(s: NodeState): void {
+  s.scrub.left.shift();
+  s.scrub.after = null;
+  s.scrub.tries = 0;
+}
+
+function endPass(s: NodeState, ctx: NodeContext, began: number): void {
+  const c = s.scrub;
+  const { everyMs } = s.config.scrub ?? defaultScrub;
+  c.began = null;
+  c.passes++;
+  c.lastPassAt = s.now.wall;
+  c.nextAt = Math.max(began + everyMs, s.now.mono + againMs);
+  ctx.notice('info', 'scrub.done', { records: c.records, damaged: c.damaged, ms: s.now.mono - began });
+}
+
+/** The next chunk was read: what does not verify is to be repaired before the scrub goes on. */
+export function onScrubbed(
+  s: NodeState,
+  ctx: NodeContext,
+  f: Fetch & { kind: 'scrub' },
+  result: Scanned | 'corrupt',
+): void {
+  const c = s.scrub;
+  if (c.left[0] !== f.slot || c.after !== f.after) return;
+  const r = s.replicas.get(f.slot);
+  const { mono } = s.now;
+  const unread = result === 'corrupt' || r === undefined || !repairAll(r, ctx, result.damaged);
+  if (unread && c.tries < patience) {
+    c.tries++;
+    c.nextAt = mono + againMs;
+    return;
+  }
+  c.tries = 0;
+  if (result === 'corrupt') {
+    ctx.notice('error', 'scrub.unreadable', { slot: f.slot, after: f.after });
+    return nextSlot(s);
+  }
+  c.records += result.values.length + result.damaged.length;
+  c.damaged += result.damaged.length;
+  const bytes = result.values.reduce((sum, value) => sum + value.length, 1);
+  c.nextAt = mono + (bytes / (s.config.scrub ?? defaultScrub).bytesPerSecond) * 1000;
+  if (result.next === null) nextSlot(s);
+  else c.after = result.next;
+}
+
+/** False while some can't be begun, because as many as may be are under repair. */
+function repairAll(r: Replica, ctx: NodeContext, damaged: readonly Key[]): boolean {
+  let all = true;
+  for (const key of damaged) all = damagedRecord(r, ctx, key, null) && all;
+  return all;
+}
+
+/** How many slots are left of the present pass; 0 between passes. */
+export const slotsToScrub = (s: NodeState): number => (s.scrub.began === null ? 0 : s.scrub.left.length);
+
+/** A pass begins now, and what was read of the present one is read again. */
+export function scrubNow(s: NodeState): void {
+  const c = s.scrub;
+  c.began = null;
+  c.nextAt = s.now.mono;
+  c.tries = 0;
+}
+
+export const noScrub = (mono: number, pace: ScrubPace = defaultScrub): NodeState['scrub'] => ({
+  // Not while the node starts and its chains take it in again.
+  nextAt: mono + Math.min(60_000, pace.everyMs),
+  began: null,
+  left: [] as Slot[],
+  after: null,
+  tries: 0,
+  records: 0,
+  damaged: 0,
+  passes: 0,
+  lastPassAt: 0,
+});
