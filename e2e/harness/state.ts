@@ -2,6 +2,7 @@
 import { expect } from 'vitest';
 import type { Cluster } from './cluster.ts';
 import { get, type KubeObject, kubectl, until } from './kubectl.ts';
+import type { Load } from './load.ts';
 import { run, words } from './run-command.ts';
 
 const nameOf = (cluster: Cluster): string => `${cluster.name}-state`;
@@ -33,8 +34,11 @@ export async function restartCoordinators(cluster: Cluster): Promise<void> {
   for (const pod of pods) await cluster.replaced(pod);
 }
 
-/** Waits until the resource says that the state is lost, and runs the command that it names. Returns what it said. */
-export async function recoverAsTold(cluster: Cluster): Promise<string> {
+/**
+ * Waits until the resource says that the state is lost, and runs the command that it names. Returns what it said.
+ * `calls` begin a new section before the command.
+ */
+export async function recoverAsTold(cluster: Cluster, calls?: Load): Promise<string> {
   const lost = await until('the resource says StateLost', 90, async () => {
     const [ready, condition] = [await cluster.condition('Ready'), await cluster.condition('StateLost')];
     return ready?.reason === 'StateLost' && condition?.status === 'True' ? condition : undefined;
@@ -43,6 +47,7 @@ export async function recoverAsTold(cluster: Cluster): Promise<string> {
   expect(columns).toContain('StateLost');
   const command = /here: (kubectl [^)]+)\)/.exec(lost.message)?.[1];
   expect(command, `a command in "${lost.message}"`).toBeDefined();
+  await calls?.mark('recovering');
   // Nodes register again one after the other: until all have, the order is refused by name.
   await until('the state is recovered', 60, async () => {
     await run(words(command ?? ''), { timeoutMs: 30_000 });

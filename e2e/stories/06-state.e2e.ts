@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
 import { Cluster } from '../harness/cluster.ts';
 import { get, kubectl, list, until } from '../harness/kubectl.ts';
+import type { Load } from '../harness/load.ts';
 import { settings } from '../harness/settings.ts';
 import { deleteState, putBack, recoverAsTold, restartCoordinators, stateOf } from '../harness/state.ts';
-import { seconds, story } from '../harness/story.ts';
+import { type Scene, seconds, story } from '../harness/story.ts';
 
 /** In all stories here, every member of every chain is read by itself at the end. */
 
@@ -41,12 +42,13 @@ story(
     await deleteState(cluster);
     await restartCoordinators(cluster);
     const began = performance.now();
-    await recoverAsTold(cluster);
+    await recoverAsTold(cluster, calls);
     await cluster.ready();
     note('Ready again after', seconds(performance.now() - began));
     const after = await cluster.view();
     expect(after.clusterId).toBe(before.clusterId);
     expect(after.epoch).toBeGreaterThan(before.epoch);
+    await noteGaps(calls, note);
     const { reads, acknowledged } = await calls.membersAgree();
     note('writes kept', acknowledged);
     note('reads of single members', reads);
@@ -71,10 +73,11 @@ story(
     await calls.mark('rolled back');
     await putBack(cluster, older);
     await restartCoordinators(cluster);
-    await recoverAsTold(cluster);
+    await recoverAsTold(cluster, calls);
     await cluster.ready();
     const after = await cluster.view();
     expect(after.epoch).toBeGreaterThan(before.epoch);
+    await noteGaps(calls, note);
     const { reads, acknowledged } = await calls.membersAgree();
     note('writes kept', acknowledged);
     note('reads of single members', reads);
@@ -117,3 +120,10 @@ story(
     for (let n = 0; n < 20; n++) expect((await chainctl('get', `key-${n}`)).trim()).toBe(`value ${n}`);
   },
 );
+
+/** How long nothing was written while the state was missing, and while it came back. */
+async function noteGaps(calls: Load, note: Scene['note']): Promise<void> {
+  for (const { name, writeGapMs, readGapMs } of await calls.figures())
+    if (name !== 'start' && name !== 'steady')
+      note(`${name}: no write, no read for`, `${seconds(writeGapMs)}, ${seconds(readGapMs)}`);
+}
