@@ -63,6 +63,14 @@ export const faultClasses = [
   'outage',
   /** Calls to the state store end without a known outcome. */
   'unknown',
+  /** The coordinators' saved state is deleted. */
+  'statelost',
+  /** It is as it was some time ago. */
+  'stateold',
+  /** A stranger edits it. */
+  'stateforeign',
+  /** A stranger edits the lease of the coordinators, or deletes it. */
+  'leaseforeign',
 ] as const;
 
 export type FaultClass = (typeof faultClasses)[number];

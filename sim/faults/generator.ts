@@ -27,6 +27,7 @@ import {
   twin,
   walljump,
 } from './processes.ts';
+import { leaseforeign, stateforeign, statelost, stateold } from './strangers.ts';
 
 const injections: Record<FaultClass, Inject> = {
   crash,
@@ -63,6 +64,10 @@ const injections: Record<FaultClass, Inject> = {
   resign,
   outage,
   unknown,
+  statelost,
+  stateold,
+  stateforeign,
+  leaseforeign,
 };
 
 /** What the network and the state store did to messages while faults ran. */

@@ -60,6 +60,8 @@ const atCoordinators: readonly FaultClass[] = [
   'resign',
   'outage',
   'unknown',
+  'statelost',
+  'stateold',
 ];
 
 export interface Related {

@@ -24,7 +24,7 @@ export interface CoordinatorHost {
   readonly port: Port;
   view(): CoordinatorView;
   /** Calls back when the order is answered; never, when the coordinator is gone before. */
-  command(command: CoordinatorCommand, answered: (ok: boolean) => void): void;
+  command(command: CoordinatorCommand, answered: (ok: boolean, message: string) => void): void;
   want(desired: Desired): void;
   resign(): void;
   kill(quiet: boolean): void;
@@ -53,7 +53,7 @@ export function createCoordinatorHost(
   const now = (): Now => ({ mono: clock.mono(), wall: clock.wall() });
   const core = parts.createCore(config, now());
   const links = new Map<string, Link>();
-  const orders = new Map<number, (ok: boolean) => void>();
+  const orders = new Map<number, (ok: boolean, message: string) => void>();
   let tickQueued = false;
   let tag = 0;
 
@@ -143,7 +143,7 @@ export function createCoordinatorHost(
       );
     for (const { tag: answered, ok, message } of effects.replies) {
       trace.note('command', options.process, ok ? 1 : 0, -1, () => `${config.name} ${message}`);
-      orders.get(answered)?.(ok);
+      orders.get(answered)?.(ok, message);
       orders.delete(answered);
     }
   }

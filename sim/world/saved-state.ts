@@ -1,5 +1,8 @@
-/** What the coordinators saved, as far as those outside must know it. */
-import type { ClusterState } from '../../protocol/coordinator/state.ts';
+/**
+ * What the coordinators decided, as far as those outside must know it. A stranger who deletes the state or brings back an
+ * old one does not undo what was decided: each chain is the newest that was ever saved, until an operator's `recover`.
+ */
+import type { ClusterState, SavedChain } from '../../protocol/coordinator/state.ts';
 import { readState } from '../../protocol/coordinator/stored.ts';
 import type { StateStore } from './state-store.ts';
 
@@ -9,16 +12,26 @@ const parsed = new WeakMap<StateStore, { readonly text: string; readonly state: 
 
 /** The same object as long as nothing else was saved. */
 export function savedState(store: StateStore): SavedChains | null {
-  const text = store.peek('state');
+  const text = store.decided;
   if (text === null) return null;
   const known = parsed.get(store);
   if (known?.text === text) return known.state;
   const found = readState(text);
-  if (!found.ok) return null;
-  const state = found.value;
+  if (!found.ok) throw new Error(`a coordinator saved what ${found.why}`);
+  const { chains, epoch } = found.value;
+  const state = known === undefined ? { chains, epoch } : merged(known.state, { chains, epoch });
   parsed.set(store, { text, state });
   return state;
 }
+
+const merged = (before: SavedChains, now: SavedChains): SavedChains => ({
+  epoch: now.epoch,
+  chains:
+    now.chains.length === 0 ? before.chains : now.chains.map((c, slot) => newest(before.chains[slot], c)),
+});
+
+const newest = (before: SavedChain | undefined, now: SavedChain): SavedChain =>
+  before === undefined || now.version >= before.version || now.reason.startsWith('recovered') ? now : before;
 
 /** Stores of which the coordinator saved that they hold everything of a slot. */
 export const wholeStores = (state: SavedChains | null, slot: number): string[] =>

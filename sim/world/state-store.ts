@@ -1,6 +1,7 @@
 /**
  * The coordinators' durable state: two objects with compare-and-swap. A call takes time each way; it may be answered,
- * lost before it took effect, lost after, or take effect long after its caller gave up (R31).
+ * lost before it took effect, lost after, or take effect long after its caller gave up (R31). Strangers may delete an
+ * object, bring back an old one, or write what they like (R43).
  */
 import type { CoordinatorEffects, StoredObject, StoreOutcome } from '../../protocol/coordinator/contract.ts';
 import type { Random } from '../random.ts';
@@ -17,11 +18,19 @@ export interface StateStore {
   setUnknown(probability: number): void;
   /** A write is on its way: what is saved may change although nobody writes any more. */
   readonly pending: boolean;
-  /** The saved text, for the trace. */
+  /** The text that is there now. */
   peek(object: StoredObject): string | null;
+  /** The last state that a coordinator saved, whatever became of the object since. */
+  readonly decided: string | null;
+  /** The last states that coordinators saved, oldest first. */
+  readonly saved: readonly string[];
+  /** A stranger's hand: the object holds this from now on; null = it is deleted. */
+  tamper(object: StoredObject, value: string | null): void;
 }
 
 const patienceMs = 800;
+/** Old states that a stranger may find in a backup. */
+const keptStates = 24;
 
 export function createStateStore(
   schedule: Schedule,
@@ -34,6 +43,7 @@ export function createStateStore(
   let unknown = 0;
   let tag = 0;
   let pending = 0;
+  const saved: string[] = [];
 
   function later(call: StoreCall, ms: number, then: (outcome: StoreOutcome) => void = () => {}): void {
     if (call.op === 'write') pending++;
@@ -53,6 +63,10 @@ export function createStateStore(
     }
     tag++;
     objects.set(call.object, { value: call.value, tag });
+    if (call.object === 'state') {
+      saved.push(call.value);
+      if (saved.length > keptStates) saved.shift();
+    }
     return { kind: 'written', tag: `${tag}` };
   }
 
@@ -89,5 +103,14 @@ export function createStateStore(
       return pending > 0;
     },
     peek: (object) => objects.get(object)?.value ?? null,
+    get decided() {
+      return saved.at(-1) ?? null;
+    },
+    saved,
+    tamper(object, value) {
+      tag++;
+      if (value === null) objects.delete(object);
+      else objects.set(object, { value, tag });
+    },
   };
 }

@@ -1,0 +1,110 @@
+/**
+ * Strangers at the coordinators' state store: it is lost, brought back as it was some time ago, or edited. Coordinators must
+ * notice by what nodes report, do nothing, and wait for an operator (R43); the operator of a simulated cluster is here too.
+ */
+import { readState, writeState } from '../../protocol/coordinator/stored.ts';
+import { type NodeName, nodeName } from '../../protocol/words.ts';
+import type { CoordinatorHost } from '../world/coordinator-host.ts';
+import { savedState } from '../world/saved-state.ts';
+import type { World } from '../world/world.ts';
+import type { FaultContext, Inject } from './context.ts';
+
+const lookMs = 700;
+
+export const statelost: Inject = (f) => tampered(f, () => null);
+
+export const stateold: Inject = (f) => tampered(f, () => f.random.pick(f.world.store.saved));
+
+/** Not a state, half a state, one that was edited by hand, or the whole one of another cluster. */
+export const stateforeign: Inject = (f) =>
+  tampered(f, (text) => {
+    const found = readState(text);
+    if (!found.ok) return null;
+    switch (f.random.int(4)) {
+      case 0:
+        return text.slice(0, f.random.int(text.length));
+      case 1:
+        return f.random.pick([
+          '',
+          '{}',
+          'null',
+          '[]',
+          '"state"',
+          '{"format":1}',
+          '{"format":2}',
+          '{"format":3}',
+        ]);
+      case 2:
+        return text.replace('"revision":', '"revision":1');
+      default:
+        return writeState({
+          ...found.value,
+          clusterId: 'cluster-of-somebody-else',
+          reigns: found.value.reigns.map((r) => ({ ...r, id: (r.id + 1) as typeof r.id })),
+        });
+    }
+  });
+
+export const leaseforeign: Inject = (f) => {
+  const { store } = f.world;
+  const text = store.peek('lease');
+  if (text === null) return null;
+  store.tamper(
+    'lease',
+    f.random.pick([null, '', 'null', '{}', '{"holder":7}', text.slice(0, f.random.int(text.length))]),
+  );
+  f.took();
+  return () => callOperator(f.world);
+};
+
+function tampered(f: FaultContext, change: (text: string) => string | null): (() => void) | null {
+  const { store } = f.world;
+  const text = store.peek('state');
+  // An unreadable object would have nothing left to break; a cluster that did not begin has nothing to lose.
+  if (text === null || text !== store.decided || (savedState(store)?.chains.length ?? 0) === 0) return null;
+  store.tamper('state', change(text));
+  // Both objects lie in one namespace, and mostly go together.
+  if (f.random.chance(0.3)) store.tamper('lease', null);
+  f.took();
+  const { world } = f;
+  world.schedule.after(f.random.between(0, f.lasts), () => callOperator(world));
+  return () => callOperator(world);
+}
+
+const called = new WeakSet<World>();
+
+/** From now on somebody looks after the coordinators, and gives the one command that ends a lost state. */
+function callOperator(world: World): void {
+  if (called.has(world)) return;
+  called.add(world);
+  const refusedSince = new Map<NodeName, number>();
+  const look = (): void => {
+    for (const { host } of world.coordinators) if (host?.loop.alive === true) mend(world, host, refusedSince);
+    world.schedule.after(lookMs, look);
+  };
+  look();
+}
+
+function mend(world: World, host: CoordinatorHost, refusedSince: Map<NodeName, number>): void {
+  const { trouble } = host.view();
+  if (trouble === null) return;
+  if (trouble.reason === 'LeaseUnreadable') return world.store.tamper('lease', null);
+  const giveUp = [...refusedSince.keys()].filter((node) => isGone(world, node));
+  host.command({ kind: 'recover', clusterId: trouble.clusterId, giveUp }, (ok, message) => {
+    if (ok) {
+      refusedSince.clear();
+      // An old state may say that a node is being emptied, which is over long since.
+      for (const { name } of world.nodes) world.order({ kind: 'undrain', node: name });
+      return;
+    }
+    const missing = /^(\S+), member of slot/.exec(message)?.[1];
+    if (missing !== undefined) refusedSince.set(nodeName(missing), world.schedule.now);
+  });
+}
+
+/** Its disk is another one than the coordinators knew: what it held will not come back. */
+function isGone(world: World, node: NodeName): boolean {
+  const disk = world.nodes.find((n) => n.name === node)?.disk.id;
+  const chains = savedState(world.store)?.chains ?? [];
+  return !chains.some((c) => c.members.some((m) => m.node === node && m.store === disk));
+}
