@@ -29,7 +29,7 @@ export const diskerror: Inject = (f) => {
 export const readerror: Inject = (f) => {
   const seat = pickRunning(f);
   const host = seat?.host ?? null;
-  if (seat === null || host === null) return null;
+  if (seat === null || host === null || !mayBeUnreadable(f, seat)) return null;
   const { disk } = seat;
   disk.breakReads(f.random.pick([0.05, 0.3, 1]));
   f.took();
@@ -44,6 +44,10 @@ function restartFailed(f: FaultContext, seat: NodeSeat, host: NodeHost): void {
   f.world.endNode(seat, false);
   f.world.startNode(seat);
 }
+
+/** A record that can be read nowhere is lost, which is no fault that a store can survive: one disk at a time. */
+const mayBeUnreadable = (f: FaultContext, seat: NodeSeat): boolean =>
+  mayLose(f, seat.disk) && f.world.nodes.every((n) => n === seat || n.disk.readable);
 
 /** Everything takes longer, as on a disk that others use too or that is about to die. */
 export const diskslow: Inject = (f) => {
@@ -74,8 +78,7 @@ export const full: Inject = (f) => {
 /** One value, or all of a block: what a misdirected write leaves is found damaged by its checksum. */
 export const rot: Inject = (f) => {
   const seat = pickRunning(f);
-  // A record without another copy is lost, which is no fault that a store can survive.
-  if (seat === null || !mayLose(f, seat.disk)) return null;
+  if (seat === null || !mayBeUnreadable(f, seat)) return null;
   const { disk } = seat;
   const held = [...disk.content.slots.values()].filter((s) => s.values.size > 0);
   if (held.length === 0) return null;

@@ -2,7 +2,6 @@
  * Strangers at the coordinators' state store: it is lost, brought back as it was some time ago, or edited. Coordinators must
  * notice by what nodes report, do nothing, and wait for an operator (R43); the operator of a simulated cluster is here too.
  */
-import { readState, writeState } from '../../protocol/coordinator/stored.ts';
 import { type NodeName, nodeName } from '../../protocol/words.ts';
 import type { CoordinatorHost } from '../world/coordinator-host.ts';
 import { savedState } from '../world/saved-state.ts';
@@ -15,35 +14,15 @@ export const statelost: Inject = (f) => tampered(f, () => null);
 
 export const stateold: Inject = (f) => tampered(f, () => f.random.pick(f.world.store.saved));
 
-/** Not a state, half a state, one that was edited by hand, or the whole one of another cluster. */
+/** Not a state, half a state, or one that was edited by hand. */
 export const stateforeign: Inject = (f) =>
-  tampered(f, (text) => {
-    const found = readState(text);
-    if (!found.ok) return null;
-    switch (f.random.int(4)) {
-      case 0:
-        return text.slice(0, f.random.int(text.length));
-      case 1:
-        return f.random.pick([
-          '',
-          '{}',
-          'null',
-          '[]',
-          '"state"',
-          '{"format":1}',
-          '{"format":2}',
-          '{"format":3}',
-        ]);
-      case 2:
-        return text.replace('"revision":', '"revision":1');
-      default:
-        return writeState({
-          ...found.value,
-          clusterId: 'cluster-of-somebody-else',
-          reigns: found.value.reigns.map((r) => ({ ...r, id: (r.id + 1) as typeof r.id })),
-        });
-    }
-  });
+  tampered(f, (text) =>
+    f.random.pick([
+      text.slice(0, f.random.int(text.length)),
+      text.replace('"revision":', '"revision":1'),
+      f.random.pick(['', '{}', 'null', '[]', '"state"', '{"format":1}', '{"format":2}', '{"format":3}']),
+    ]),
+  );
 
 export const leaseforeign: Inject = (f) => {
   const { store } = f.world;
@@ -77,34 +56,39 @@ const called = new WeakSet<World>();
 function callOperator(world: World): void {
   if (called.has(world)) return;
   called.add(world);
-  const refusedSince = new Map<NodeName, number>();
+  /** Nodes for whose sake it was refused, and the sentence. */
+  const refused = new Map<NodeName, string>();
   const look = (): void => {
-    for (const { host } of world.coordinators) if (host?.loop.alive === true) mend(world, host, refusedSince);
+    for (const { host } of world.coordinators) if (host?.loop.alive === true) mend(world, host, refused);
     world.schedule.after(lookMs, look);
   };
   look();
 }
 
-function mend(world: World, host: CoordinatorHost, refusedSince: Map<NodeName, number>): void {
+function mend(world: World, host: CoordinatorHost, refused: Map<NodeName, string>): void {
   const { trouble } = host.view();
   if (trouble === null) return;
   if (trouble.reason === 'LeaseUnreadable') return world.store.tamper('lease', null);
-  const giveUp = [...refusedSince.keys()].filter((node) => isGone(world, node));
-  host.command({ kind: 'recover', clusterId: trouble.clusterId, giveUp }, (ok, message) => {
-    if (ok) {
-      refusedSince.clear();
-      // An old state may say that a node is being emptied, which is over long since.
-      for (const { name } of world.nodes) world.order({ kind: 'undrain', node: name });
-      return;
-    }
-    const missing = /^(\S+), member of slot/.exec(message)?.[1];
-    if (missing !== undefined) refusedSince.set(nodeName(missing), world.schedule.now);
-  });
+  const giveUp = [...refused].filter(([node, why]) => why.includes('has lost') || isGone(world, node));
+  host.command(
+    { kind: 'recover', clusterId: trouble.clusterId, giveUp: giveUp.map(([node]) => node) },
+    (ok, message) => {
+      if (ok) {
+        refused.clear();
+        // An old state may say that a node is being emptied, which is over long since.
+        for (const { name } of world.nodes) world.order({ kind: 'undrain', node: name });
+        return;
+      }
+      const missing = /^(\S+), member of slot/.exec(message)?.[1];
+      if (missing !== undefined) refused.set(nodeName(missing), message);
+    },
+  );
 }
 
-/** Its disk is another one than the coordinators knew: what it held will not come back. */
+/** Its disk holds nothing that the coordinators knew: what it held will not come back. */
 function isGone(world: World, node: NodeName): boolean {
-  const disk = world.nodes.find((n) => n.name === node)?.disk.id;
+  const disk = world.nodes.find((n) => n.name === node)?.disk;
   const chains = savedState(world.store)?.chains ?? [];
-  return !chains.some((c) => c.members.some((m) => m.node === node && m.store === disk));
+  const isKnown = chains.some((c) => c.members.some((m) => m.node === node && m.store === disk?.id));
+  return !isKnown || disk?.content.identity.clusterId === '';
 }

@@ -38,6 +38,8 @@ export interface Disk {
   space: SpaceLevel;
   /** A batch is being written. */
   readonly busy: boolean;
+  /** No value is damaged, and no read fails. */
+  readonly readable: boolean;
   /** Values that the disk gives back damaged. */
   readonly rotten: Set<Key>;
   /** A machine takes the disk; `boot` numbers the times that machines were booted. */
@@ -199,6 +201,9 @@ export function createDisk(
       return writing !== null;
     },
     space: 'ok',
+    get readable() {
+      return rotten.size === 0 && unreadable === 0;
+    },
     rotten,
     mount(boot) {
       machineBoot = boot;
