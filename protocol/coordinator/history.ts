@@ -39,14 +39,19 @@ export function beyond(state: ClusterState, held: Held): string {
   return '';
 }
 
-/** Why reports of slots are not from the history of this state; '' = they are. */
-export function reportsBeyond(state: ClusterState, reports: Iterable<ReplicaReport>): string {
+/**
+ * Why reports of slots are not from the history of this state; '' = they are. What was refused before the oldest leadership
+ * that the state knows was refused before an operator's `recover`, which built upon what the node knew.
+ */
+export function reportsBeyond(state: ClusterState, held: Held, reports: Iterable<ReplicaReport>): string {
+  const isOlder = held.epoch < (state.reigns[0]?.epoch ?? 0);
   for (const r of reports) {
     const chain = state.chains[r.slot];
     if (chain === undefined) return `holds slot ${r.slot}, and the saved state has ${state.slots} slots`;
     if (r.version > chain.version)
       return `holds version ${r.version} of slot ${r.slot}, and the saved state has version ${chain.version}`;
-    if (r.refused > 0) return `refuses version ${r.refused} of slot ${r.slot}: it knows another one`;
+    if (r.refused > 0 && !isOlder)
+      return `refuses version ${r.refused} of slot ${r.slot}: it knows another one`;
   }
   return '';
 }
@@ -123,4 +128,4 @@ export function saveAgain(s: CoordinatorState, tag: string | null, gone: boolean
 
 /** What a node that registers knows beyond the saved state; '' = nothing. */
 export const registerBeyond = (state: ClusterState, m: Register): string =>
-  beyond(state, m) || reportsBeyond(state, m.reports);
+  beyond(state, m) || reportsBeyond(state, m, m.reports);

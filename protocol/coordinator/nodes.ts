@@ -218,7 +218,7 @@ export function onHeartbeat(s: CoordinatorState, link: string, m: Heartbeat): vo
   const known = s.saved.nodes.find((n) => n.incarnation === m.incarnation);
   const more =
     beyond(s.saved, m) ||
-    (known === undefined ? issuedBeyond(s, m.incarnation) : reportsBeyond(s.saved, m.reports));
+    (known === undefined ? issuedBeyond(s, m.incarnation) : reportsBeyond(s.saved, m, m.reports));
   if (more !== '') return doubt(s, known?.node ?? nameOf(link), more);
   if (known === undefined) {
     if (s.work.nodes.some((n) => n.incarnation === m.incarnation)) return;

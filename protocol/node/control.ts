@@ -15,7 +15,14 @@ import type {
 import { assign, retire } from '../replica/install.ts';
 import { emptyReplicaOf, reportOf } from '../replica/replica.ts';
 import { leaseHeldMs } from '../timings.ts';
-import { type Assignment, type Incarnation, type NodeName, noIncarnation, type Revision } from '../words.ts';
+import {
+  type Assignment,
+  type ChainVersion,
+  type Incarnation,
+  type NodeName,
+  noIncarnation,
+  type Revision,
+} from '../words.ts';
 import type { NodeContext } from './context.ts';
 import { reportedSpace } from './space.ts';
 import { type Control, type LinkState, type NodeState, noteReport } from './state.ts';
@@ -201,8 +208,11 @@ function adoptEpoch(
     c.epoch = epoch;
     c.reign = reign;
     c.identityNews = true;
-    // A new leader knows nothing of what the old one heard.
-    for (const slot of s.replicas.keys()) noteReport(c, slot);
+    // A new leader knows nothing of what the old one heard, and gave none of the orders that were refused.
+    for (const r of s.replicas.values()) {
+      r.refused = 0 as ChainVersion;
+      noteReport(c, r.slot);
+    }
     c.urgent = true;
   }
   return true;
