@@ -124,15 +124,15 @@ export class ChaosLab {
 
   /** It comes back with nothing. */
   async wipe(name: string, awayMs: number): Promise<void> {
-    const storeOf = (view: CoordinatorView): string =>
-      view.nodes.find(({ node }) => node === name)?.store ?? '';
-    const before = storeOf(this.cluster.view());
+    const runOf = (view: CoordinatorView): number =>
+      view.nodes.find(({ node }) => node === name)?.incarnation ?? 0;
+    const before = runOf(this.cluster.view());
     await this.#kill(name);
     await rm(join(this.cluster.folder, name), { recursive: true });
     await sleep(awayMs);
     await this.startNode(name);
     // Until then the old chain looks full.
-    await this.cluster.until(`${name} known by its new store`, (view) => storeOf(view) !== before, fullMs);
+    await this.cluster.until(`${name} known in its new run`, (view) => runOf(view) > before, fullMs);
   }
 
   async restart(name: string, awayMs: number): Promise<void> {
