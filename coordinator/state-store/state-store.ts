@@ -6,7 +6,7 @@
 import type { StoredObject } from '../../protocol/coordinator/contract.ts';
 
 export interface Stored {
-  /** null = the object was never written, or, with a tag, was emptied by a stranger. It may be anything that a stranger put there. */
+  /** null = never written, or, with a tag, emptied by a stranger. It may be anything that a stranger put there. */
   readonly value: string | null;
   /** Names this very content; null = the object was never written. */
   readonly tag: string | null;

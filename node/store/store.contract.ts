@@ -55,7 +55,7 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     ok(boot.store.length > 0);
     deepEqual(
       [boot.slots, boot.identity, recovery.records],
-      [[], { clusterId: '', epoch: 0, incarnation: 0 }, 0],
+      [[], { clusterId: '', epoch: 0, incarnation: 0, reign: 0 }, 0],
     );
     const again = await reopened(h, store);
     equal(again.boot.store, boot.store);

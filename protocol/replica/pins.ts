@@ -5,7 +5,7 @@
  * bounded: when a replica holds too much, the oldest pins break, and a read whose pin broke is asked for again.
  */
 import type { Seq } from '../words.ts';
-import type { Replica } from './state.ts';
+import type { Log } from './log.ts';
 
 export interface Pin {
   /** Every entry above it stays in memory. */
@@ -14,36 +14,43 @@ export interface Pin {
   broken: boolean;
 }
 
+/** What of a replica its pins concern. */
+interface Pinned {
+  readonly pins: Set<Pin>;
+  readonly appliedDisk: Seq;
+  readonly log: Log;
+}
+
 /**
  * For a read that shall show the state at a mark, of many keys or of one: every effect up to what is surely on disk now
  * is in its result, so those above it are laid over.
  */
-export const pinEffects = (r: Replica): Pin => pin(r, r.appliedDisk);
+export const pinEffects = (r: Pinned): Pin => pin(r, r.appliedDisk);
 
 /** For a read of a key that has nothing in memory: whatever is done to the key from now on stays there. */
-export const pinNews = (r: Replica): Pin => pin(r, r.log.end.seq);
+export const pinNews = (r: Pinned): Pin => pin(r, r.log.end.seq);
 
-function pin(r: Replica, above: Seq): Pin {
+function pin(r: Pinned, above: Seq): Pin {
   const p = { above, broken: false };
   r.pins.add(p);
   return p;
 }
 
 /** The read ended. False when its pin broke meanwhile. */
-export function unpin(r: Replica, p: Pin): boolean {
+export function unpin(r: Pinned, p: Pin): boolean {
   r.pins.delete(p);
   return !p.broken;
 }
 
 /** Nothing above it may be let go. */
-export function lowestPin(r: Replica): Seq {
+export function lowestPin(r: Pinned): Seq {
   let lowest = Number.POSITIVE_INFINITY;
   for (const p of r.pins) if (p.above < lowest) lowest = p.above;
   return lowest as Seq;
 }
 
 /** Lets go of the pins that hold most: those at `above` or below. Returns how many reads that costs. */
-export function breakPins(r: Replica, above: Seq): number {
+export function breakPins(r: Pinned, above: Seq): number {
   let broken = 0;
   for (const p of r.pins) {
     if (p.above > above) continue;

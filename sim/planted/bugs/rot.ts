@@ -16,7 +16,13 @@ export const rotBugs: readonly PlantedBug[] = [
     'repair-gives-up-at-the-first',
     '10.1',
     'one member with a damaged copy counts as all of them',
-    [edit(repair, 'if (able.length === 0) return settle', 'if (repair.damaged.size > 0) return settle')],
+    [
+      edit(
+        repair,
+        'if (able.length === 0) {',
+        "if (repair.damaged.size > 0) return settle(r, ctx, repair, 'nowhere');\n  if (able.length === 0) {",
+      ),
+    ],
     inStory('10.1'),
   ),
   bug(
