@@ -209,6 +209,13 @@ export const profiles = {
     faults: ['blank', 'leave', 'drain', 'crash', 'slowpath'],
     trimEveryMs: 300,
   },
+  /** What the coordinators saved is lost or turned back while chains change. */
+  strangers: {
+    ...oneChain,
+    ...patient,
+    workload: mixed,
+    faults: ['statelost', 'stateold', 'stateold', 'crash', 'resign', 'cut', 'full', 'coordfreeze'],
+  },
   /** Volumes are brought back to what they held a while ago. */
   rollbacks: { ...oneChain, ...patient, workload: mixed, faults: ['rollback', 'lag'] },
   /** Session reads between refused conditions, while members come back with older marks. */

@@ -402,4 +402,14 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     [edit('node/control.ts', 'if (page !== expected) {', 'if (false) {')],
     inStory('R45'),
   ),
+  bug(
+    'refusal-outlives-recover',
+    'R43',
+    'a node tells the leader after a recover what it refused before, and the recovered state is called lost',
+    [
+      edit('node/control.ts', '      r.refused = 0 as ChainVersion;\n', ''),
+      edit('coordinator/history.ts', 'if (r.refused > 0 && !isOlder)', 'if (r.refused > 0)'),
+    ],
+    'strangers',
+  ),
 ];
