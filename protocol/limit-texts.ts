@@ -91,7 +91,7 @@ export const limitTexts: Readonly<Record<keyof Limits, LimitText>> = {
   },
   inFlightBytes: {
     bounds: 'bytes of entries sent to a successor and not confirmed',
-    beyond: 'the rest waits, and is read again from the log',
+    beyond: 'the rest waits until it confirms; the message that reaches the limit may go beyond',
     metric: 'chain_node_commit_lag_entries',
   },
   waitingRequests: {

@@ -30,7 +30,7 @@ export interface Limits {
    * keep entries there are given up and asked for again (R42).
    */
   readonly logMemoryBytes: number;
-  /** Entries sent to a successor beyond what it confirmed. */
+  /** Bytes of entries sent to a successor beyond what it confirmed; the message that reaches it may go beyond. */
   readonly inFlightBytes: number;
   /** Requests that wait inside one node, those included that other nodes passed to it. */
   readonly waitingRequests: number;

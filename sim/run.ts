@@ -1,7 +1,8 @@
 /** One seed from its first event to its verdict. */
 import { createCoordinatorCore } from '../protocol/coordinator/coordinator.ts';
+import { inspect } from '../protocol/node/inspect.ts';
 import { slotOf } from '../protocol/slots.ts';
-import { key } from '../protocol/words.ts';
+import { key, type Slot } from '../protocol/words.ts';
 import { checkHistory } from './checker/check.ts';
 import { describe } from './checker/describe.ts';
 import type { HistoryRecord } from './checker/history.ts';
@@ -10,7 +11,7 @@ import { trimNow } from './faults/processes.ts';
 import { createInvariants, type Invariants, type Violation } from './invariants/invariants.ts';
 import type { Plan } from './plan.ts';
 import { restartEverything, type Steps, settle } from './settle.ts';
-import { limitOfMessage, limitOfNotice, limitOfReply, type TightLimit } from './tight.ts';
+import { limitOfFlight, limitOfMessage, limitOfNotice, limitOfReply, type TightLimit } from './tight.ts';
 import { type EntryOf, tellUnknown } from './told.ts';
 import { savedState } from './world/saved-state.ts';
 import { sizeOf } from './world/sizes.ts';
@@ -77,13 +78,23 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
             `${host.name} sends a ${message.kind} of ${bytes} bytes, a frame holds ${plan.limits.frameBytes}`,
           );
         reached(limitOfMessage(message, plan.limits));
+        if (message.kind === 'append')
+          reached(limitOfFlight(inspect(host.core).replicas.get(message.slot), plan.limits));
       },
       written: invariants.written,
-      notice(host, name) {
+      notice(host, name, { slot }) {
         reached(limitOfNotice(name));
-        // What a write makes of it is right by the words of 10.2, and by nothing that was promised before.
-        if (name === 'record.nowhere')
-          holder.excuse ||= `every copy of a record is damaged, says ${host.name}`;
+        if (name !== 'record.nowhere') return;
+        // What a write makes of it is right by the words of 10.2, and by nothing that was promised before. Faults damage one
+        // disk at a time, so it is true of a chain of one only.
+        const members = inspect(host.core).replicas.get(slot as Slot)?.assignment?.members ?? [];
+        if (members.length === 1) holder.excuse ||= `every copy of a record is damaged, says ${host.name}`;
+        else
+          invariants.fail(
+            '10.2',
+            slot as Slot,
+            `${host.name} says that no member has a copy, and ${members.length} hold the slot`,
+          );
       },
       broke: (host, error) => invariants.fail('core', -1, `${host.name}: ${error.stack ?? error.message}`),
       coordinatorBroke: (name, error) =>

@@ -4,6 +4,7 @@
  */
 import { checkLimits, type Limits, limits } from '../protocol/limits.ts';
 import type { PeerMessage } from '../protocol/messages.ts';
+import type { Replica } from '../protocol/replica/state.ts';
 import type { Reply } from '../protocol/requests.ts';
 import type { Random } from './random.ts';
 
@@ -19,6 +20,7 @@ export const tightLimits = [
   'waitingRequests',
   'waitingBytes',
   'passedRequests',
+  'inFlightBytes',
 ] as const satisfies readonly (keyof Limits)[];
 
 export type TightLimit = (typeof tightLimits)[number];
@@ -34,6 +36,7 @@ const low: Record<TightLimit, readonly number[]> = {
   waitingRequests: [1, 3],
   waitingBytes: [20, 60],
   passedRequests: [1],
+  inFlightBytes: [1, 300, 2000],
 };
 
 /** Half of the runs have the usual limits, the others some that are low. */
@@ -61,6 +64,10 @@ export function limitOfReply(reply: Reply, chosen: Limits): TightLimit | null {
   if (!message.startsWith('too many writes of this slot')) return null;
   return chosen.pendingEntries < limits.pendingEntries ? 'pendingEntries' : 'pendingBytes';
 }
+
+/** Whether the way to a successor is as full as it may be, so that the next entries wait. */
+export const limitOfFlight = (r: Replica | undefined, chosen: Limits): TightLimit | null =>
+  (r?.down?.flyingBytes ?? 0) >= chosen.inFlightBytes ? 'inFlightBytes' : null;
 
 /** Which limit a notice speaks of; null = of none. */
 export const limitOfNotice = (name: string): TightLimit | null =>

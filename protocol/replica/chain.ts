@@ -153,7 +153,7 @@ function flowDown(r: Replica, ctx: Context, always: boolean): void {
     const commitNews = isTail(r) && r.commit > d.toldCommit;
     if (entries.length === 0 && mark <= d.toldDurable && !commitNews && !force) return;
     force = false;
-    d.sent = (d.sent + entries.length) as Seq;
+    noteSent(d, entries);
     d.toldDurable = mark;
     d.toldCommit = r.commit;
     // The mark may lie before the retained log; the receiver then has nothing to compare it with either.
@@ -175,7 +175,7 @@ function flowDown(r: Replica, ctx: Context, always: boolean): void {
 
 function nextEntries(r: Replica, ctx: Context, d: Downstream): Uint8Array[] {
   const out: Uint8Array[] = [];
-  if (d.sent >= r.log.end.seq || d.sent - d.heard >= ctx.limits.pendingEntries) return out;
+  if (d.sent >= r.log.end.seq || isFull(d, ctx)) return out;
   if (d.sent < r.log.base) {
     if (!d.reading) {
       d.reading = true;
@@ -195,6 +195,24 @@ function nextEntries(r: Replica, ctx: Context, d: Downstream): Uint8Array[] {
     bytes += item.entry.bytes.length;
   }
   return out;
+}
+
+/** A successor that confirms nothing is sent no more than that: it, and the way to it, have to hold it in memory. */
+const isFull = (d: Downstream, ctx: Context): boolean =>
+  d.sent - d.heard >= ctx.limits.pendingEntries || d.flyingBytes >= ctx.limits.inFlightBytes;
+
+function noteSent(d: Downstream, entries: readonly Uint8Array[]): void {
+  if (entries.length === 0) return;
+  const bytes = entries.reduce((sum, e) => sum + e.length, 0);
+  d.sent = (d.sent + entries.length) as Seq;
+  d.flying.push({ upTo: d.sent, bytes });
+  d.flyingBytes += bytes;
+}
+
+function noteHeard(d: Downstream, upTo: Seq): void {
+  d.heard = upTo;
+  while (d.flying.length > 0 && (d.flying[0] as { upTo: Seq }).upTo <= upTo)
+    d.flyingBytes -= (d.flying.shift() as { bytes: number }).bytes;
 }
 
 /** Older entries for the successor came back from the store. */
@@ -218,14 +236,14 @@ export function onLogRead(
   // What was dropped while the log was read is not sent, nor anything after it (R42).
   let fits = 0;
   while (fits < entries.length && holds(r, entries[fits] as Entry)) fits++;
-  const fitting = entries.slice(0, fits);
-  d.sent = (d.sent + fitting.length) as Seq;
+  const fitting = entries.slice(0, fits).map((e) => e.bytes);
+  noteSent(d, fitting);
   ctx.send(d.peer.node, {
     kind: 'append',
     slot: r.slot,
     version: r.assignment.version,
     session,
-    entries: fitting.map((e) => e.bytes),
+    entries: fitting,
     end: positionAt(r.log, d.sent),
     durable: { version: 0 as Append['version'], seq: 0 as Seq },
     commit: positionAt(r.log, r.commit),
@@ -364,7 +382,7 @@ export function onCommit(
     return;
   if (isTail(r)) {
     if (m.durable.seq > r.log.end.seq || versionAt(r.log, m.durable.seq) !== m.durable.version) return;
-    d.heard = m.durable.seq;
+    noteHeard(d, m.durable.seq);
     r.joinerDisk = m.durable.seq;
     r.joinerCopied = m.copied;
     return advance(r, ctx);
@@ -396,7 +414,7 @@ function learn(r: Replica, ctx: Context, commit: Position): void {
     version,
   });
   const d = r.down;
-  if (d?.state === 'open' && commit.seq > d.heard) d.heard = commit.seq;
+  if (d?.state === 'open' && commit.seq > d.heard) noteHeard(d, commit.seq);
   // A replica that lost the end of its log and was sent it again hears of commits before they are on its disk anew.
   if (commit.seq > r.learned) r.learned = commit.seq;
   advance(r, ctx);

@@ -48,6 +48,8 @@ export function offer(r: Replica, ctx: Context): void {
     toldDurable: 0 as Seq,
     toldCommit: 0 as Seq,
     heard: 0 as Seq,
+    flying: [],
+    flyingBytes: 0,
     features: 1,
     reading: false,
   };

@@ -43,6 +43,9 @@ export interface Downstream {
   toldCommit: Seq;
   /** Highest commit mark (member) or own durable mark (joiner) heard from it. */
   heard: Seq;
+  /** What was sent in this session and is above `heard`, message by message, and its bytes together. */
+  readonly flying: { readonly upTo: Seq; readonly bytes: number }[];
+  flyingBytes: number;
   /** Lowest feature level of the peer and all behind it; 1 until it said so. */
   features: number;
   /** A read of older entries from the store is under way. */

@@ -2,7 +2,7 @@
  * Strangers at the coordinators' state store: it is lost, brought back as it was some time ago, or edited. Coordinators must
  * notice by what nodes report, do nothing, and wait for an operator (R43); the operator of a simulated cluster is here too.
  */
-import { type NodeName, nodeName } from '../../protocol/words.ts';
+import { type NodeName, nodeName, type Slot } from '../../protocol/words.ts';
 import type { CoordinatorHost } from '../world/coordinator-host.ts';
 import { savedState } from '../world/saved-state.ts';
 import type { World } from '../world/world.ts';
@@ -39,8 +39,9 @@ export const leaseforeign: Inject = (f) => {
 function tampered(f: FaultContext, change: (text: string) => string | null): (() => void) | null {
   const { store } = f.world;
   const text = store.peek('state');
-  // An unreadable object would have nothing left to break; a cluster that did not begin has nothing to lose.
-  if (text === null || text !== store.decided || (savedState(store)?.chains.length ?? 0) === 0) return null;
+  // An unreadable object would have nothing left to break; a cluster that did not begin has nothing to lose, and what no
+  // node ever held can't be brought back from nodes.
+  if (text === null || text !== store.decided || !hasBegun(f.world)) return null;
   store.tamper('state', change(text));
   // Both objects lie in one namespace, and mostly go together.
   if (f.random.chance(0.3)) store.tamper('lease', null);
@@ -48,6 +49,14 @@ function tampered(f: FaultContext, change: (text: string) => string | null): (()
   const { world } = f;
   world.schedule.after(f.random.between(0, f.lasts), () => callOperator(world));
   return () => callOperator(world);
+}
+
+/** Some node knows a chain of each slot. */
+function hasBegun({ nodes, store }: World): boolean {
+  const slots = (savedState(store)?.chains ?? []).map((c) => c.slot);
+  const isHeld = (slot: Slot): boolean =>
+    nodes.some(({ disk }) => (disk.content.slots.get(slot)?.assignment ?? null) !== null);
+  return slots.length > 0 && slots.every(isHeld);
 }
 
 const called = new WeakSet<World>();

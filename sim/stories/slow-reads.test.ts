@@ -244,3 +244,52 @@ describe('R42: a weak read shows nothing of a range that was emptied while it re
     expect(stage.reply(tag)).toMatchObject({ kind: 'failed', code: 'NOT_READY' });
   });
 });
+
+describe('what is in flight to a successor is bounded', () => {
+  const value = 'x'.repeat(1000);
+  const sentBytes = (stage: Stage, wire: string): number =>
+    stage
+      .waiting(wire)
+      .flatMap((m) => (m.kind === 'append' ? m.entries : []))
+      .reduce((sum, e) => sum + e.length, 0);
+
+  test('in bytes: a successor that confirms nothing is sent no more, and the rest when it does', () => {
+    const stage = new Stage(['h', 't'], {}, {}, { ...limits, inFlightBytes: 4000 });
+    stage.order(1, ['h', 't']);
+    stage.run();
+    stage.hold('h>t');
+    const tags = Array.from({ length: 20 }, (_, i) => stage.ask('h', put(value, { key: key(`k${i}`) })));
+    stage.pass(1000);
+    expect(sentBytes(stage, 'h>t')).toBeGreaterThan(3000);
+    expect(sentBytes(stage, 'h>t')).toBeLessThan(4000 + 2 * value.length);
+    stage.release('h>t');
+    stage.pass(200);
+    for (const tag of tags) expect(stage.reply(tag)?.kind).toBe('written');
+    expect(stage.replica('h').down).toMatchObject({ flying: [], flyingBytes: 0 });
+  });
+
+  test('an entry larger than the bound goes alone', () => {
+    const stage = new Stage(['h', 't'], {}, {}, { ...limits, inFlightBytes: 1 });
+    stage.order(1, ['h', 't']);
+    stage.run();
+    const tags = Array.from({ length: 5 }, () => stage.ask('h', put(value)));
+    stage.pass(200);
+    for (const tag of tags) expect(stage.reply(tag)?.kind).toBe('written');
+  });
+
+  test('also to a joiner, whose entries are read from the log', () => {
+    const stage = new Stage(['a', 'c'], {}, {}, { ...limits, inFlightBytes: 4000, appendBytes: 1000 });
+    stage.order(1, ['a'], { to: ['a'] });
+    stage.run();
+    for (let i = 0; i < 20; i++) stage.ask('a', put(value, { key: key(`k${i}`) }));
+    stage.pass(200);
+    stage.stall('c');
+    stage.order(2, ['a'], { joiner: 'c' });
+    stage.pass(1000);
+    expect(stage.replica('c').log.end.seq).toBeLessThan(20);
+    stage.resume('c');
+    stage.pass(500);
+    expect(stage.replica('a').insync).toBe(stage.incarnation('c'));
+    expect(stage.replica('c').disk).toBe(20);
+  });
+});

@@ -24,7 +24,7 @@ export interface NodeObserver {
   replied(host: NodeHost, request: Request, reply: Reply): void;
   sent(host: NodeHost, message: PeerMessage): void;
   written(host: NodeHost, batch: Batch): void;
-  notice(host: NodeHost, name: string, level: string): void;
+  notice(host: NodeHost, name: string, fields: Record<string, unknown>): void;
   /** The core threw: a broken invariant. */
   broke(host: NodeHost, error: Error): void;
 }
@@ -183,7 +183,7 @@ export function createNodeHost(
       disk.readLog(slot, from, maxBytes, (entries) => loop.deliver({ kind: 'logRead', id, entries }), fail);
     for (const { id, slot, after, maxBytes } of effects.scans)
       disk.scan(slot, after, maxBytes, (result) => loop.deliver({ kind: 'scanned', id, result }));
-    for (const { name, level, fields } of effects.notices) {
+    for (const { name, fields } of effects.notices) {
       trace.note(
         'notice',
         options.process,
@@ -191,7 +191,7 @@ export function createNodeHost(
         slotOfFields(fields),
         () => `${config.name} ${name} ${JSON.stringify(fields)}`,
       );
-      observer.notice(host, name, level);
+      observer.notice(host, name, fields);
       // A process goes on after it; a simulated one must not have any.
       if (name === 'core.contained') observer.broke(host, new Error(String(fields.why)));
     }
