@@ -1,7 +1,10 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { identityOf } from '../local/process-identity.ts';
 import { shellIn } from './shell.fixture.ts';
 
 const shell = shellIn({ workingFolder: tmpdir(), env: { CHAIN_DATA_DIR: 'no-such-folder' } });
@@ -37,11 +40,33 @@ test('recover takes the id that the nodes tell the coordinator', async () => {
   expect(orders).toEqual([{ kind: 'recover', clusterId: 'id-of-the-nodes', giveUp: [] }]);
 });
 
+test('of the coordinators that run here, recover asks the one that misses its state', async () => {
+  const [standBy, orphan] = [
+    await coordinator({ leading: false, leader: address0, trouble: null }),
+    await coordinator({ leading: false, leader: address0, trouble: lost }),
+  ];
+  const dataDir = await mkdtemp(join(tmpdir(), 'recover-'));
+  const processes = [standBy, orphan].map(({ address }, i) => ({
+    name: `coordinator-${i + 1}`,
+    role: 'coordinator',
+    address: address0,
+    admin: address,
+    identity: null,
+  }));
+  await writeFile(
+    join(dataDir, 'runner.json'),
+    JSON.stringify({ runner: identityOf(process.pid), ready: true, endpoints: [address0], processes }),
+  );
+  const here = shellIn({ workingFolder: tmpdir(), env: { CHAIN_DATA_DIR: dataDir } });
+  expect(await here(['recover', '--yes'])).toMatchObject({ code: 0, out: 'state rebuilt\n' });
+  expect([standBy.orders, orphan.orders.length]).toEqual([[], 1]);
+});
+
 const address0 = 'demo-coordinator-0.svc:7410';
 
 test.each([
   [{ leading: true, leader: address0, trouble: null }, 'it leads, and has its state'],
-  [{ leading: false, leader: address0, trouble: null }, `run this at ${address0}`],
+  [{ leading: false, leader: address0, trouble: null }, `whose links are at ${address0}`],
   [{ leading: false, leader: '', trouble: null }, 'no coordinator holds the lease now'],
   [
     { leading: false, leader: '', trouble: { ...lost, reason: 'LeaseUnreadable', message: 'remove it' } },

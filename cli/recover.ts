@@ -28,7 +28,7 @@ export async function recover({ settings, flags, world }: Context): Promise<void
     .split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '');
-  const admin = await coordinatorOf(flags.coordinator, settings.dataDir, world.env);
+  const admin = await coordinatorOf(flags.coordinator, settings, world.env);
   const clusterId = flags.clusterId ?? (await lostCluster(admin, settings.timeoutMs));
   const loss = giveUp.length === 0 ? '' : ` What only ${giveUp.join(', ')} has is lost for ever.`;
   if (flags.yes !== true) await confirm(world, `Build the state of cluster ${clusterId} anew?${loss}`);
@@ -55,7 +55,7 @@ async function lostCluster(admin: string, timeoutMs: number): Promise<string> {
       ? 'it leads, and has its state'
       : leader === ''
         ? 'no coordinator holds the lease now; try again'
-        : `it does not hold the lease; run this at ${leader}`;
+        : `it does not hold the lease; run this where the one does whose links are at ${leader}`;
     throw new CommandFailed(`the coordinator at ${admin} has nothing to recover: ${why}`);
   }
   if (trouble.reason !== 'StateLost') throw new CommandFailed(`recover does not help: ${trouble.message}`);
@@ -66,13 +66,22 @@ async function lostCluster(admin: string, timeoutMs: number): Promise<string> {
 
 async function coordinatorOf(
   flag: string | undefined,
-  dataDir: string,
+  { dataDir, timeoutMs }: Context['settings'],
   env: Context['world']['env'],
 ): Promise<string> {
   if (flag !== undefined) return flag;
   if (env.POD_NAME !== undefined) return podAdmin;
-  const coordinator = (await readRunner(dataDir))?.processes.find(({ role }) => role === 'coordinator');
-  if (coordinator !== undefined) return coordinator.admin;
+  const here = (await readRunner(dataDir))?.processes.filter(({ role }) => role === 'coordinator') ?? [];
+  const views = await Promise.all(
+    here.map(async ({ admin }) => ({ admin, view: await readAdmin<View>(admin, timeoutMs) })),
+  );
+  // The one that holds the lease and misses its state; else one that can say why there is nothing to recover.
+  const one =
+    views.find(({ view }) => view?.trouble != null) ??
+    views.find(({ view }) => view?.leading === true) ??
+    views.find(({ view }) => view !== null) ??
+    views[0];
+  if (one !== undefined) return one.admin;
   throw new UsageError(
     'no cluster runs here; on the machine of a coordinator, name its admin address with --coordinator HOST:PORT ' +
       '(port 7412 by default)',

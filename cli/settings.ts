@@ -1,6 +1,6 @@
 /** What every command may be told: where the cluster is, how long to wait, how to print. */
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { UsageError } from './exit.ts';
 import { type Format, formats } from './output.ts';
@@ -32,7 +32,7 @@ const defaultDataDir = '.chaincluster';
 
 /** Flags before environment before the cluster that runs here. @throws UsageError */
 export function settingsOf(flags: GlobalFlags, { env, stdout, workingFolder }: World): Settings {
-  const dataDir = join(workingFolder, flags.dataDir ?? env.CHAIN_DATA_DIR ?? defaultDataDir);
+  const dataDir = resolve(workingFolder, flags.dataDir ?? env.CHAIN_DATA_DIR ?? defaultDataDir);
   const colourful =
     flags.color !== false && !env.NO_COLOR && env.CHAIN_NO_COLOR === undefined && stdout.isTTY === true;
   return {

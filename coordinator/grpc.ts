@@ -22,10 +22,7 @@ export function clusterHandlers(host: CoordinatorHost): Handlers<ClusterMethods>
     const view = host.view();
     if (view.leading) return undefined;
     if (view.leader === '' || view.leader === host.address)
-      throw new ChainError(
-        'UNAVAILABLE',
-        `no coordinator leads now${view.waiting === '' ? '' : ` (${view.waiting})`}; ask again`,
-      );
+      throw new ChainError('UNAVAILABLE', `no coordinator leads now${whyNone(host)}`);
     const channel = openChannel(grpcAddressOf(view.leader), clusterService);
     try {
       return { answer: await ask(channel.call) };
@@ -54,6 +51,13 @@ export function clusterHandlers(host: CoordinatorHost): Handlers<ClusterMethods>
       return { chains: node?.chains ?? 0, left: (node?.chains ?? 0) === 0 };
     },
   };
+}
+
+/** What ends it is an operator's doing, or nothing but time. */
+function whyNone(host: CoordinatorHost): string {
+  if (host.trouble !== '') return `: ${host.trouble}`;
+  const { waiting } = host.view();
+  return `${waiting === '' ? '' : ` (${waiting})`}; ask again`;
 }
 
 function status(host: CoordinatorHost): StatusResponse {

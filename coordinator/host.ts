@@ -97,9 +97,13 @@ export class CoordinatorHost {
     return this.#desired;
   }
 
-  /** '' = the state store answers, so this coordinator leads or can take over; else what is wrong. */
+  /** '' = this coordinator leads or can take over; else what is wrong, and what to do. */
   get trouble(): string {
     if (this.#stopped) return 'this coordinator has stopped';
+    return this.#storeTrouble() || (this.view().trouble?.message ?? '');
+  }
+
+  #storeTrouble(): string {
     const silentMs = this.#options.clock.now().mono - this.#storeHeardAt;
     const { coordinatorLeaseMs } = this.#desired.timings;
     if (silentMs <= 2 * coordinatorLeaseMs) return '';

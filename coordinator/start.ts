@@ -56,6 +56,7 @@ export async function startCoordinator(
         name: settings.name,
         process: freshProcessNumber(),
         address: settings.address,
+        objects: parts.stateStore.names,
         newClusterId: cluster.clusterId === '' ? freshClusterId() : cluster.clusterId,
         desired: desiredOf(cluster),
       },

@@ -135,11 +135,13 @@ class Running implements LocalCluster {
   async #becomeReady(): Promise<void> {
     const { signal, report } = this.#options;
     const { slots } = this.layout;
-    const until = performance.now() + startMsMax;
+    let until = performance.now() + startMsMax;
     for (;;) {
       if (this.#fatal !== null) throw this.#fatal;
       if (signal?.aborted) throw new LocalError('the start was given up');
-      const { serving, waiting } = await this.#progress();
+      const { serving, waiting, trouble } = await this.#progress();
+      // Only a person's word ends it, and that needs the processes.
+      if (trouble) until = performance.now() + startMsMax;
       const progress = `chains serving: ${serving}/${slots}${waiting === '' ? '' : ` (${waiting})`}`;
       report.progress(progress);
       if (serving === slots) return;
@@ -151,12 +153,15 @@ class Running implements LocalCluster {
     }
   }
 
-  async #progress(): Promise<{ serving: number; waiting: string }> {
+  async #progress(): Promise<{ serving: number; waiting: string; trouble: boolean }> {
     const views = await Promise.all(this.#coordinators.map(({ plan }) => viewOf(plan.ports.admin)));
     const leading = views.find((view) => view?.leading === true);
-    if (leading == null) return { serving: 0, waiting: 'a coordinator is starting' };
+    if (leading == null) {
+      const trouble = views.map((view) => view?.trouble?.message ?? '').find((message) => message !== '');
+      return { serving: 0, waiting: trouble ?? 'a coordinator is starting', trouble: trouble !== undefined };
+    }
     const { chains = [], waiting = '' } = leading;
-    return { serving: chains.filter(({ full }) => full).length, waiting };
+    return { serving: chains.filter(({ full }) => full).length, waiting, trouble: false };
   }
 
   async #stop(): Promise<void> {
@@ -191,6 +196,7 @@ class Running implements LocalCluster {
 interface View {
   readonly leading?: boolean;
   readonly waiting?: string;
+  readonly trouble?: { readonly message: string } | null;
   readonly chains?: readonly { readonly full: boolean }[];
 }
 

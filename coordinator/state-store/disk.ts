@@ -27,11 +27,16 @@ export async function openDiskStateStore(folder: string): Promise<StateStore> {
 }
 
 class DiskStateStore implements StateStore {
+  readonly names: StateStore['names'];
   readonly #folder: string;
   #drafts = 0;
 
   constructor(folder: string) {
     this.#folder = folder;
+    this.names = {
+      lease: `the files ${join(folder, 'lease.*.json')}`,
+      state: `the files ${join(folder, 'state.*.json')}, of which the highest number counts`,
+    };
   }
 
   async read(object: StoredObject): Promise<Stored> {
@@ -86,11 +91,22 @@ class DiskStateStore implements StateStore {
 
   async #numbers(object: StoredObject): Promise<number[]> {
     const numbers: number[] = [];
-    for (const name of await readdir(this.#folder)) {
+    for (const name of await this.#list()) {
       const match = fileShape.exec(name);
       if (match?.[1] === object) numbers.push(Number(match[2]));
     }
     return numbers.sort((a, b) => a - b);
+  }
+
+  async #list(): Promise<string[]> {
+    try {
+      return await readdir(this.#folder);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      throw new Error(
+        `the state folder ${this.#folder} is gone: put it back, or start the coordinators anew, which make an empty one, and then run chainctl recover`,
+      );
+    }
   }
 
   #file(object: StoredObject, number: number): string {

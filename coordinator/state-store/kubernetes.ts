@@ -77,6 +77,7 @@ const writer = 'fieldManager=chaincluster-coordinator';
 const attempts = 4;
 
 class KubernetesStateStore implements StateStore {
+  readonly names: StateStore['names'];
   readonly #api: KubernetesApi;
   readonly #shapes: Readonly<Record<StoredObject, Shape>>;
   readonly #seen = new Map<StoredObject, Seen>();
@@ -84,6 +85,7 @@ class KubernetesStateStore implements StateStore {
   constructor(api: KubernetesApi, shapes: Readonly<Record<StoredObject, Shape>>) {
     this.#api = api;
     this.#shapes = shapes;
+    this.names = { lease: shapes.lease.title, state: shapes.state.title };
   }
 
   async read(object: StoredObject): Promise<Stored> {

@@ -6,6 +6,7 @@ export function createMemoryStateStore(): StateStore {
   const objects = new Map<StoredObject, { readonly value: string; readonly tag: string }>();
   let writes = 0;
   return {
+    names: { lease: 'the lease in memory', state: 'the state in memory' },
     async read(object) {
       return objects.get(object) ?? { value: null, tag: null };
     },

@@ -18,6 +18,8 @@ export type Written =
   | { readonly kind: 'conflict' };
 
 export interface StateStore {
+  /** What each object is called, and where it lies, for people. */
+  readonly names: Readonly<Record<StoredObject, string>>;
   /** Never older than what was written before the call. Rejects when it cannot be read. */
   read(object: StoredObject): Promise<Stored>;
   /**

@@ -35,6 +35,8 @@ export interface CoordinatorConfig {
   readonly address: string;
   /** Random number of this process, a safe integer: no two processes of coordinators ever share one. */
   readonly process: number;
+  /** What the objects of the state store are called, and where they lie, for people. */
+  readonly objects: Readonly<Record<StoredObject, string>>;
   /** Id given to a cluster at its first start (uuid or the resource's uid). */
   readonly newClusterId: string;
   readonly desired: Desired;

@@ -143,7 +143,7 @@ function noteDamage(s: CoordinatorState, why: string): void {
   const sentence =
     why === ''
       ? ''
-      : `the lease in the state store ${why}; nobody can lead until it is removed (kubectl delete lease, or the files lease.*.json): coordinators make it anew`;
+      : `what lies where the coordinators' lease should be ${why}; nobody can lead until it is removed (${s.config.objects.lease}): coordinators make it anew`;
   if (sentence !== '' && sentence !== s.leaseDamage) notice(s, 'error', 'lease.unreadable', { why });
   s.leaseDamage = sentence;
   if (sentence !== '') s.leaseHolder = s.leaseAddress = '';

@@ -119,6 +119,7 @@ export function saveAgain(s: CoordinatorState, tag: string | null, gone: boolean
     : 'an older state lies in the state store';
   s.stateTrouble = `${what}; this leader still has the newest one and saves it again`;
   notice(s, 'error', 'state.replaced', {
+    why: s.stateTrouble,
     found: gone ? 'nothing' : 'an older state',
     revision: s.saved?.revision,
   });

@@ -81,7 +81,7 @@ function troubleOf(s: CoordinatorState): CoordinatorTrouble | null {
   const others = ids.length > 1 ? ` (nodes of clusters ${ids.join(' and ')} are heard: choose one)` : '';
   return {
     reason: 'StateLost',
-    message: `${s.leading.why}; put the right state back, or run: ${command}${others}`,
+    message: `${s.leading.why}; put the newest state back (${s.config.objects.state}), or, when there is none, run: ${command}${others}`,
     clusterId,
   };
 }

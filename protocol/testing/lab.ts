@@ -198,7 +198,14 @@ export class Lab {
       concurrentMoves: 4,
     };
     this.coordinator = new CoordinatorCore(
-      { name: 'c0', process: 1, address: 'c0:1', newClusterId: 'lab', desired: this.desired },
+      {
+        name: 'c0',
+        process: 1,
+        address: 'c0:1',
+        objects: { lease: 'the lease', state: 'the state' },
+        newClusterId: 'lab',
+        desired: this.desired,
+      },
       this.now,
     );
     for (let i = 0; i < options.nodes; i++) this.start(nodeName(`n${i}`));

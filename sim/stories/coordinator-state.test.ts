@@ -57,6 +57,7 @@ describe('R43: a state is believed only beside what nodes report', () => {
     }
     expect(view(desk).trouble).toMatchObject({ reason: 'StateLost', clusterId: 'desk' });
     expect(view(desk).trouble?.message).toContain('chainctl recover --cluster-id desk');
+    expect(view(desk).trouble?.message).toContain('put the newest state back (the state)');
     expect(desk.command('l', { kind: 'recover', clusterId: 'desk', giveUp: [] })).toMatchObject({ ok: true });
     expect(desk.saved).toMatchObject({ clusterId: 'desk', epoch: 8 });
     expect(desk.chain).toMatchObject({ version: 6, handedOut: false });

@@ -105,6 +105,7 @@ export class Desk {
         name,
         process: this.#posts.size * 1000 + 1000,
         address: `${name}:1`,
+        objects: { lease: 'the lease', state: 'the state' },
         newClusterId: 'new',
         desired: wish,
       },

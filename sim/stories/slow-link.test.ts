@@ -21,7 +21,14 @@ function farApart(oneWayMs: number) {
     concurrentMoves: 1,
   };
   const coordinator = new CoordinatorCore(
-    { name: 'c', process: 1, address: 'c:1', newClusterId: 'far', desired },
+    {
+      name: 'c',
+      process: 1,
+      address: 'c:1',
+      objects: { lease: 'the lease', state: 'the state' },
+      newClusterId: 'far',
+      desired,
+    },
     now(),
   );
   const disk = new LabDisk();

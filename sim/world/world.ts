@@ -240,6 +240,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
           name: seat.name,
           address: seat.name,
           process: process * 1_000_000,
+          objects: { lease: 'the lease', state: 'the state' },
           newClusterId: `cluster-${plan.seed}-${process}`,
           desired: world.desired,
         },
