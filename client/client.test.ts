@@ -96,7 +96,11 @@ describe('results', () => {
 
   test('a refused condition says what it saw', async () => {
     const [a] = await chain('a');
-    const seen = { position: { version: 1, seq: 9 } as never, objectVersion: 4 };
+    const seen = {
+      position: { version: 1, seq: 9 } as never,
+      objectVersion: 4,
+      at: { version: 1, seq: 9 } as never,
+    };
     a!.behave = () => failure('CONDITION_FAILED', 'a condition does not hold', { seen });
     const error = await failureOf((await client([a!])).put('k', 'v', { ifVersion: 3 }));
     expect(error).toBeInstanceOf(ConditionFailed);

@@ -96,6 +96,8 @@ export interface Seen {
   /** null = absent. */
   readonly position: Position | null;
   readonly objectVersion: number;
+  /** The commit mark that the refusal reflects, also where the key was absent: the session token for this slot. */
+  readonly at: Position;
 }
 
 export interface Failure {

@@ -354,7 +354,7 @@ describe('a gRPC server', () => {
 
 describe('errors', () => {
   const details = {
-    seen: { position: { version: 1, seq: 2 }, objectVersion: 3 },
+    seen: { position: { version: 1, seq: 2 }, objectVersion: 3, at: { version: 2, seq: 9 } },
     route: { slot: 1, version: 2, members: [], joiner: null, drop: false },
     slotTime: 1_700_000_000_000,
   } as const;

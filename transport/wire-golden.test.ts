@@ -59,7 +59,7 @@ const failed = {
   code: 'CONDITION_FAILED',
   outcome: 'definite',
   message: 'no',
-  seen: { position: at, objectVersion: 4 },
+  seen: { position: at, objectVersion: 4, at: before },
   route: assignment,
   slotTime: 1_700_000_000_000,
 };
@@ -107,9 +107,9 @@ const golden: readonly [name: string, message: unknown, hex: string][] = [
   [
     'answer failed',
     { kind: 'answer', id: 300, reply: failed },
-    '09050020000000000012dd0012da0008ac0222d400080910011a026e6f22090a05080310ac0210042a36080910031a16' +
-      '0a026e311105002000000000001a076e313a3730303022160a026e311105002000000000001a076e313a373030302801' +
-      '310068e5cf8b010000',
+    '09050020000000000012e30012e00008ac0222da00080910011a026e6f220f0a05080310ac0210041a04080210072a36' +
+      '080910031a160a026e311105002000000000001a076e313a3730303022160a026e311105002000000000001a076e313a' +
+      '373030302801310068e5cf8b010000',
   ],
   [
     'append',

@@ -4,6 +4,7 @@ import {
   type Codec,
   fixed64,
   message,
+  nested,
   nestedList,
   nestedOrNull,
   signed64,
@@ -132,4 +133,8 @@ export const condition = message<Condition>('Condition', {
   value: signed64(3),
 });
 
-export const seen = message<Seen>('Seen', { position: nestedOrNull(1, position), objectVersion: uint(2) });
+export const seen = message<Seen>('Seen', {
+  position: nestedOrNull(1, position),
+  objectVersion: uint(2),
+  at: nested(3, position),
+});

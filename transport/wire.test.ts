@@ -99,7 +99,7 @@ const failure = branded<Failure>(
     code: oneOf(wireWords.errorNumbers),
     outcome: oneOf(wireWords.outcomes),
     message: text,
-    seen: orNull(fc.record({ position: orNull(position), objectVersion: counter })),
+    seen: orNull(fc.record({ position: orNull(position), objectVersion: counter, at: position })),
     route: orNull(assignment),
     slotTime: counter,
   }),

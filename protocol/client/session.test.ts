@@ -29,7 +29,10 @@ const routes: Routes = {
 const put = { op: 'put', key: key('k'), value: new Uint8Array(0), conditions: [] } as const;
 const at: Position = { version: chainVersion(1), seq: seq(7) };
 
-test('a session read names what a refused condition showed', () => {
+test.each([
+  ['a value', at],
+  ['that the key is absent', null],
+])('a session read goes not back before a refusal that showed %s', (_what, position) => {
   const session = new Session(clientId(1), 0);
   session.learn(routes);
   const put = session.begin(
@@ -43,7 +46,7 @@ test('a session read names what a refused condition showed', () => {
     null,
   );
   session.next(put, 0);
-  const seen = { position: at, objectVersion: 1, updated: 1000 };
+  const seen = { position, objectVersion: position === null ? 0 : 1, at };
   session.onReply(put, failure('CONDITION_FAILED', 'the key exists', { seen }));
   const read = session.begin({ op: 'get', key: key('k'), level: 'session', boundMs: 0 }, 1000, null);
   const step: Step = session.next(read, 0);

@@ -207,7 +207,7 @@ export class Session {
       return this.#finish(call, reply);
     }
     // A refused condition is a strong read of what it says it saw.
-    if (reply.seen !== null && reply.seen.position !== null) this.#noteSight(call.slot, reply.seen.position);
+    if (reply.seen !== null) this.#noteSight(call.slot, reply.seen.at);
     if (reply.route !== null) this.#learnChain(reply.route);
     if (reply.code === 'AMBIGUOUS' || reply.code === 'INTERNAL') {
       this.#leaveOpen(call);

@@ -175,7 +175,7 @@ function flowDown(r: Replica, ctx: Context, always: boolean): void {
 
 function nextEntries(r: Replica, ctx: Context, d: Downstream): Uint8Array[] {
   const out: Uint8Array[] = [];
-  if (d.sent >= r.log.end.seq || isFull(d, ctx)) return out;
+  if (d.sent >= r.log.end.seq || isFull(r, ctx, d)) return out;
   if (d.sent < r.log.base) {
     if (!d.reading) {
       d.reading = true;
@@ -197,9 +197,14 @@ function nextEntries(r: Replica, ctx: Context, d: Downstream): Uint8Array[] {
   return out;
 }
 
-/** A successor that confirms nothing is sent no more than that: it, and the way to it, have to hold it in memory. */
-const isFull = (d: Downstream, ctx: Context): boolean =>
-  d.sent - d.heard >= ctx.limits.pendingEntries || d.flyingBytes >= ctx.limits.inFlightBytes;
+/**
+ * A successor that confirms nothing is sent no more than that: it, and the way to it, have to hold it in memory. But what
+ * was offered and is not committed goes at once: before it has that it does not go on, so that nothing of it commits (4.7).
+ */
+function isFull(r: Replica, ctx: Context, d: Downstream): boolean {
+  if (d.sent >= r.commit && d.sent < d.offered) return false;
+  return d.sent - d.heard >= ctx.limits.pendingEntries || d.flyingBytes >= ctx.limits.inFlightBytes;
+}
 
 function noteSent(d: Downstream, entries: readonly Uint8Array[]): void {
   if (entries.length === 0) return;

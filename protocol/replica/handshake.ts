@@ -44,6 +44,7 @@ export function offer(r: Replica, ctx: Context): void {
     session: r.sessions,
     state: 'offered',
     since: ctx.mono,
+    offered: r.log.end.seq,
     sent: 0 as Seq,
     toldDurable: 0 as Seq,
     toldCommit: 0 as Seq,

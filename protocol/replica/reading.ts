@@ -168,8 +168,13 @@ function answerRead(r: Replica, ctx: Context, tag: number, entry: Uint8Array | n
 
 /** A refused condition, proven like a strong read (R8). */
 export function proveRefusal(r: Replica, ctx: Context, p: Pending & { kind: 'refusal' }): void {
-  if (ctx.leaseCovers(r)) return ctx.reply(p.tag, refusalReply(p.refusal, p.seen, r.dedupe.time));
+  if (ctx.leaseCovers(r)) return refuseNow(r, ctx, p);
   askAll(r, ctx, p);
+}
+
+/** What it saw is committed here by now, an absence too: the commit mark covers it. */
+function refuseNow(r: Replica, ctx: Context, p: Pending & { kind: 'refusal' }): void {
+  ctx.reply(p.tag, refusalReply(p.refusal, p.seen, positionAt(r.log, r.commit), r.dedupe.time));
 }
 
 /* The tail query. */
@@ -310,7 +315,7 @@ function endBarrier(r: Replica, ctx: Context): void {
 
 function finish(r: Replica, ctx: Context, p: Pending, mark: Seq, proof: 'lease' | 'barrier'): void {
   if (p.kind === 'answer') return answerQuery(r, ctx, p.to, p.round, positionAt(r.log, r.commit));
-  if (p.kind === 'refusal') return ctx.reply(p.tag, refusalReply(p.refusal, p.seen, r.dedupe.time));
+  if (p.kind === 'refusal') return refuseNow(r, ctx, p);
   if (p.kind === 'list') return scanPage(r, ctx, p.ask, newestOf(r, mark), proof);
   fetchAt(r, ctx, p.tag, p.request, newestOf(r, mark), proof, p.until);
 }

@@ -2,7 +2,7 @@
 import type { Entry } from '../entry.ts';
 import { failure } from '../replies.ts';
 import type { Failure, Reply, Seen } from '../requests.ts';
-import type { WallMs } from '../words.ts';
+import type { Position, WallMs } from '../words.ts';
 import { resultOf, type WriteResult } from './dedupe.ts';
 import type { RefusedBy } from './log.ts';
 
@@ -17,7 +17,7 @@ export const writtenReply = (e: Entry, slotTime: WallMs): Reply => resultReply(r
 export function resultReply(result: WriteResult, slotTime: WallMs): Reply {
   const replaced = result.replaced.seq === 0 ? null : result.replaced;
   if (result.refusal !== null) {
-    const seen: Seen = { position: replaced, objectVersion: result.objectVersion };
+    const seen: Seen = { position: replaced, objectVersion: result.objectVersion, at: result.position };
     return failure(result.refusal, refusalMessages[result.refusal], { seen, slotTime });
   }
   return {
@@ -31,12 +31,11 @@ export function resultReply(result: WriteResult, slotTime: WallMs): Reply {
 }
 
 /** A refusal because of `seen`, the newest entry of the key; null or a delete = the key was absent. */
-export function refusalReply(by: RefusedBy, seen: Entry | null, slotTime: WallMs): Failure {
-  return failure(by.code, by.message, { seen: seenOf(seen), slotTime });
+export function refusalReply(by: RefusedBy, seen: Entry | null, at: Position, slotTime: WallMs): Failure {
+  return failure(by.code, by.message, { seen: seenOf(seen, at), slotTime });
 }
 
-export function seenOf(e: Entry | null): Seen {
-  return e === null || e.kind === 'delete'
-    ? { position: null, objectVersion: 0 }
-    : { position: { version: e.version, seq: e.seq }, objectVersion: e.objectVersion };
-}
+const seenOf = (e: Entry | null, at: Position): Seen =>
+  e === null || e.kind === 'delete'
+    ? { position: null, objectVersion: 0, at }
+    : { position: { version: e.version, seq: e.seq }, objectVersion: e.objectVersion, at };

@@ -36,6 +36,8 @@ export interface Downstream {
   /** `offered`: waits for Agree. `open`: entries flow. */
   state: 'offered' | 'open';
   since: MonoMs;
+  /** End of the log that was offered. */
+  readonly offered: Seq;
   /** End of what was sent. */
   sent: Seq;
   /** Durable mark and commit mark that it was told. */

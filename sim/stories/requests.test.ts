@@ -52,6 +52,38 @@ describe('R8: a refusal is a strong read', () => {
     });
   });
 
+  test('names the position that it reflects where the key is absent, so that a session does not go back', () => {
+    const stage = chainOf('h', 'm', 't');
+    stage.ask('h', put('1'));
+    stage.pass(100);
+    stage.hold('t>m');
+    stage.ask('h', { ...put(''), op: 'delete' });
+    stage.run();
+    stage.hold('h>m');
+    expect([stage.replica('h').commit, stage.replica('m').commit]).toEqual([2, 1]);
+    const refused = stage.ask('h', put('2', { conditions: [{ field: 'exists', operator: 'eq', value: 1 }] }));
+    stage.run();
+    expect(stage.reply(refused)).toMatchObject({
+      code: 'CONDITION_FAILED',
+      seen: { position: null, at: position(1, 2) },
+    });
+    // The member that has not heard of the delete does not answer the session from before it.
+    const later = stage.ask('m', get('k', { level: 'session', token: position(1, 2) }));
+    stage.run();
+    expect(stage.reply(later)).toBe(undefined);
+    stage.release('t>m', 'h>m');
+    stage.pass(100);
+    expect(stage.reply(later)).toMatchObject({ kind: 'read', entry: null });
+  });
+
+  test('a logged refusal of an absent key names its own position', () => {
+    const stage = chainOf('a', 'b');
+    const exists = { field: 'exists', operator: 'eq', value: 1 } as const;
+    const refused = stage.ask('a', put('2', { conditions: [exists], retry: true }));
+    stage.run();
+    expect(stage.reply(refused)).toMatchObject({ seen: { position: null, at: position(1, 1) } });
+  });
+
   test('one that waits for an entry that is dropped is not answered by it', () => {
     const stage = chainOf('a', 'b');
     stage.hold('a>b');

@@ -277,6 +277,19 @@ describe('what is in flight to a successor is bounded', () => {
     for (const tag of tags) expect(stage.reply(tag)?.kind).toBe('written');
   });
 
+  test('what a handshake offered goes whole, because a member without it does not go on', () => {
+    const stage = new Stage(['h', 'm', 't'], {}, {}, { ...limits, inFlightBytes: 4000, appendBytes: 1000 });
+    stage.order(1, ['h', 'm', 't']);
+    stage.run();
+    stage.link('h', 'm', false);
+    const tags = Array.from({ length: 20 }, (_, i) => stage.ask('h', put(value, { key: key(`k${i}`) })));
+    stage.run();
+    stage.link('h', 'm', true);
+    stage.order(2, ['h', 'm', 't']);
+    stage.pass(500);
+    for (const tag of tags) expect(stage.reply(tag)?.kind).toBe('written');
+  });
+
   test('also to a joiner, whose entries are read from the log', () => {
     const stage = new Stage(['a', 'c'], {}, {}, { ...limits, inFlightBytes: 4000, appendBytes: 1000 });
     stage.order(1, ['a'], { to: ['a'] });

@@ -6,13 +6,7 @@ export const clientBugs: readonly PlantedBug[] = [
     'refusal-not-remembered',
     '3',
     'a session forgets what a refused condition showed it',
-    [
-      edit(
-        'client/session.ts',
-        'if (reply.seen !== null && reply.seen.position !== null) this.#noteSight(call.slot, reply.seen.position);',
-        '',
-      ),
-    ],
+    [edit('client/session.ts', 'if (reply.seen !== null) this.#noteSight(call.slot, reply.seen.at);', '')],
     'weakRefused',
   ),
   bug(
