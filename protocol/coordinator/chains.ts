@@ -5,6 +5,7 @@
  */
 import type { Change } from '../planner/planner.ts';
 import type { ChainVersion, NodeName } from '../words.ts';
+import { keepApart } from './damping.ts';
 import { guarded, statusOf } from './liveness.ts';
 import { acknowledgedLeaving, leaseUntil } from './nodes.ts';
 import { changeChain } from './saving.ts';
@@ -168,6 +169,9 @@ function tendJoiner(s: CoordinatorState, c: SavedChain): boolean {
   const h = s.heard.get(j.node);
   const leaving = h?.leaving === true || n?.drain === true || s.desired.drain.includes(j.node);
   const full = h?.space === 'full';
+  const tail = c.members.at(-1)?.node;
+  const cutOff = tail !== undefined && linkBroken(s, tail, j.node);
+  if (cutOff) keepApart(s, tail, j.node);
   if (
     n === undefined ||
     n.store !== j.store ||
@@ -175,12 +179,13 @@ function tendJoiner(s: CoordinatorState, c: SavedChain): boolean {
     status === 'failed' ||
     status === 'left' ||
     leaving ||
-    full
+    full ||
+    cutOff
   ) {
     changeChain(s, {
       ...c,
       joiner: null,
-      reason: `${j.node} does not join any more: ${leaving ? 'it leaves' : full ? 'its disk is full' : status}`,
+      reason: `${j.node} does not join any more: ${leaving ? 'it leaves' : full ? 'its disk is full' : cutOff ? `it and ${tail} can't reach each other` : status}`,
     });
     return true;
   }
@@ -229,17 +234,21 @@ export function cutBrokenLink(s: CoordinatorState, c: SavedChain): boolean {
   for (let i = 0; i + 1 < c.members.length; i++) {
     const a = c.members[i] as SavedMember;
     const b = c.members[i + 1] as SavedMember;
-    const broken = Math.max(downFor(s, a.node, b.node), downFor(s, b.node, a.node));
-    if (broken < s.desired.timings.deadMs) continue;
-    // Both ends must be heard: where one is falling silent its death explains the link, and the other one is needed.
-    if (!heardWell(s, a.node) || !heardWell(s, b.node)) continue;
+    if (!linkBroken(s, a.node, b.node)) continue;
     const goer = brokenLinks(s, a.node) > brokenLinks(s, b.node) ? a : b;
     const rest = c.members.filter((m) => m !== goer);
     if (!rest.some((m) => m.whole)) continue;
+    keepApart(s, a.node, b.node);
     return issue(s, c, rest, [goer], `${a.node} and ${b.node} can't reach each other; ${goer.node} goes`);
   }
   return false;
 }
+
+/** For the dead threshold, while both ends are heard: where one is falling silent its death explains the link. */
+const linkBroken = (s: CoordinatorState, a: NodeName, b: NodeName): boolean =>
+  Math.max(downFor(s, a, b), downFor(s, b, a)) >= s.desired.timings.deadMs &&
+  heardWell(s, a) &&
+  heardWell(s, b);
 
 function heardWell(s: CoordinatorState, node: NodeName): boolean {
   const h = s.heard.get(node);

@@ -22,6 +22,7 @@ import type {
   CreateCoordinatorCore,
   Now,
 } from './contract.ts';
+import { apartFrom, damped } from './damping.ts';
 import { hearing, lookAtState, onLooked } from './doubt.ts';
 import {
   leads,
@@ -282,7 +283,7 @@ function followPlan(s: CoordinatorState): void {
       joinable: status === 'healthy' && h?.incarnation === n.incarnation && !h.leaving && h.space !== 'full',
       tight: h?.space === 'low',
       eligible: !leaving && !lost,
-      unreachable: new Set(h?.unreachable.keys() ?? []),
+      unreachable: new Set([...(h?.unreachable.keys() ?? []), ...apartFrom(s, n.node)]),
     };
   });
   const placed = withoutFull(s, nodes);
@@ -290,7 +291,7 @@ function followPlan(s: CoordinatorState): void {
     slot: c.slot,
     members: c.members.map((m) => m.node),
     joiner: c.joiner?.node ?? null,
-    stable: stable(s, c),
+    stable: stable(s, c) && !damped(s, c.slot),
   }));
   const wish = { replicationFactor: s.desired.replicationFactor, concurrentMoves: s.desired.concurrentMoves };
   // Placement is dear with many nodes, and changes only with them.
@@ -495,6 +496,8 @@ function createState(config: CoordinatorConfig, now: Now): CoordinatorState {
     heard: new Map(),
     lived: new Map(),
     overs: new Set(),
+    apart: new Map(),
+    changes: new Map(),
     leases: new Map(),
     firsts: new Map(),
     firstAt: null,

@@ -1,6 +1,7 @@
 /** Decisions become true when they are saved, by compare-and-swap; only what was saved is published (section 6). */
 import type { Revision } from '../words.ts';
 import type { StoreOutcome } from './contract.ts';
+import { noteChange } from './damping.ts';
 import { answerSaved, call, stepDown } from './election.ts';
 import { judge, orphan, saveAgain } from './history.ts';
 import {
@@ -78,13 +79,14 @@ function confirm(s: CoordinatorState, state: ClusterState, tag: string): void {
   s.stateTrouble = '';
   for (const c of state.chains) {
     const old = before?.chains[c.slot];
-    if (old?.version !== c.version)
-      notice(s, 'info', 'chain.changed', {
-        slot: c.slot,
-        version: c.version,
-        members: c.members.map((m) => m.node),
-        reason: c.reason,
-      });
+    if (old?.version === c.version) continue;
+    noteChange(s, c.slot);
+    notice(s, 'info', 'chain.changed', {
+      slot: c.slot,
+      version: c.version,
+      members: c.members.map((m) => m.node),
+      reason: c.reason,
+    });
   }
   answerSaved(s, state);
 }

@@ -196,6 +196,13 @@ export interface CoordinatorState {
   counter: number;
   heard: Map<NodeName, Heard>;
   lived: Map<NodeName, Lived>;
+  /** Pairs that could not reach each other lately (damping.ts), until when and for how long they are kept apart. */
+  readonly apart: Map<
+    string,
+    { readonly a: NodeName; readonly b: NodeName; readonly forMs: number; readonly until: MonoMs }
+  >;
+  /** When each chain changed lately. */
+  readonly changes: Map<Slot, readonly MonoMs[]>;
   /** Incarnations whose process is known to be over, and leases of ones that were replaced. */
   overs: Set<Incarnation>;
   leases: Map<Incarnation, MonoMs>;

@@ -109,9 +109,30 @@ describe('plan', () => {
     expect(second).toMatchObject([{ kind: 'remove', node: 'n0' }]);
   });
 
-  test('a joiner that cannot reach the tail is not chosen', () => {
-    const nodes = names(3).map((n) => node(n, n === 'n2' ? { unreachable: new Set([nodeName('n1')]) } : {}));
-    expect(plan(nodes, [chain(slot(0), ['n0', 'n1'])], wish)).toEqual([]);
+  const cutFrom = (name: string, ...others: string[]): PlannerNode[] =>
+    names(3).map((n) => node(n, n === name ? { unreachable: new Set(others.map(nodeName)) } : {}));
+
+  test('a joiner that cannot reach the tail is not chosen: one that it reaches becomes the tail first', () => {
+    const nodes = cutFrom('n2', 'n1');
+    expect(plan(nodes, [chain(slot(0), ['n0', 'n1'])], wish)).toMatchObject([
+      { kind: 'reorder', members: ['n1', 'n0'] },
+    ]);
+    expect(plan(nodes, [chain(slot(0), ['n1', 'n0'])], wish)).toMatchObject([{ kind: 'join', node: 'n2' }]);
+  });
+
+  test('and nothing is done for one that reaches nobody', () => {
+    expect(plan(cutFrom('n2', 'n0', 'n1'), [chain(slot(0), ['n0', 'n1'])], wish)).toEqual([]);
+  });
+
+  test('two that cannot reach each other are not made neighbours for balance', () => {
+    const chains = slots.slice(0, 6).map((s) => chain(s, ['n0', 'n1', 'n2']));
+    for (let step = 0; step < 50; step++) {
+      const change = plan(cutFrom('n0', 'n2'), chains, wish)[0];
+      if (change?.kind !== 'reorder') break;
+      expect(change.members[1]).toBe('n1');
+      chains[change.slot] = { ...(chains[change.slot] as PlannerChain), members: change.members };
+    }
+    expect(chains.map((c) => c.members[1])).toEqual(Array(6).fill('n1'));
   });
 
   test('heads and tails become even, step by step, and then it rests', () => {

@@ -12,7 +12,7 @@ export interface PlannerNode extends Candidate {
   readonly tight: boolean;
   /** Should hold replicas at all: not draining, not dead for longer than the repair delay. */
   readonly eligible: boolean;
-  /** Peers that it can't reach. */
+  /** Peers that it can't reach, or is kept apart from because it could not lately (R47). */
   readonly unreachable: ReadonlySet<NodeName>;
 }
 
@@ -76,7 +76,12 @@ export function plan(
       });
       continue;
     }
-    const joiner = pickJoiner(c, target, byName, c.members.length < wish.replicationFactor);
+    const isShort = c.members.length < wish.replicationFactor;
+    const joiner = pickJoiner(c, target, byName, isShort);
+    if (joiner === null && isShort && room > 0) {
+      const turned = turn(c, target, byName);
+      if (turned !== null) changes.push(turned);
+    }
     if (joiner === null || room <= 0) continue;
     room--;
     changes.push({ kind: 'join', slot: c.slot, node: joiner, reason: joinReason(c, joiner, wish) });
@@ -85,6 +90,7 @@ export function plan(
     const balanced = reorder(
       chains,
       eligible.map((n) => n.node),
+      byName,
     );
     if (balanced !== null) changes.push(balanced);
   }
@@ -108,29 +114,55 @@ function pickSurplus(c: PlannerChain, target: readonly NodeName[], length: numbe
 function pickJoiner(
   c: PlannerChain,
   target: readonly NodeName[],
-  byName: ReadonlyMap<NodeName, PlannerNode>,
+  byName: Nodes,
   short: boolean,
 ): NodeName | null {
   const tail = c.members[c.members.length - 1];
   if (tail === undefined) return null;
+  for (const node of target) if (mayJoin(c, node, byName, short) && linked(byName, tail, node)) return node;
+  return null;
+}
+
+function mayJoin(c: PlannerChain, node: NodeName, byName: Nodes, short: boolean): boolean {
+  const n = byName.get(node);
+  return n !== undefined && !c.members.includes(node) && n.joinable && (!n.tight || short);
+}
+
+type Nodes = ReadonlyMap<NodeName, PlannerNode>;
+
+/** Both reach each other, as far as is known. */
+const linked = (byName: Nodes, a: NodeName, b: NodeName): boolean =>
+  byName.get(a)?.unreachable.has(b) !== true && byName.get(b)?.unreachable.has(a) !== true;
+
+/** No two neighbours are known not to reach each other. */
+const unbroken = (byName: Nodes, members: readonly NodeName[]): boolean =>
+  members.every((m, i) => i === 0 || linked(byName, members[i - 1] as NodeName, m));
+
+/** The node that a short chain waits for reaches another member, not the tail: that one becomes the tail first. */
+function turn(c: PlannerChain, target: readonly NodeName[], byName: Nodes): Change | null {
+  const tail = c.members[c.members.length - 1];
   for (const node of target) {
-    const n = byName.get(node);
-    if (n === undefined || c.members.includes(node) || !n.joinable || (n.tight && !short)) continue;
-    if (n.unreachable.has(tail) || byName.get(tail)?.unreachable.has(node) === true) continue;
-    return node;
+    if (!mayJoin(c, node, byName, true)) continue;
+    for (const next of c.members) {
+      const members = moved(c.members, next, 'tails');
+      if (next === tail || !linked(byName, next, node) || !unbroken(byName, members)) continue;
+      const reason = `${node} can't reach the tail ${tail}: ${next} becomes the tail, so that it can join`;
+      return { kind: 'reorder', slot: c.slot, members, reason };
+    }
   }
   return null;
 }
 
 /** One step towards even numbers of heads, then of tails. Only when nothing else is to be done. */
-function reorder(chains: readonly PlannerChain[], nodes: readonly NodeName[]): Change | null {
+function reorder(chains: readonly PlannerChain[], nodes: readonly NodeName[], byName: Nodes): Change | null {
   if (nodes.length < 2) return null;
-  return balance(chains, nodes, 'heads') ?? balance(chains, nodes, 'tails');
+  return balance(chains, nodes, byName, 'heads') ?? balance(chains, nodes, byName, 'tails');
 }
 
 function balance(
   chains: readonly PlannerChain[],
   nodes: readonly NodeName[],
+  byName: Nodes,
   what: 'heads' | 'tails',
 ): Change | null {
   const at = (c: PlannerChain): NodeName | undefined =>
@@ -145,7 +177,13 @@ function balance(
   if (most === undefined) return null;
   for (const [few, n] of order) {
     if (most[1] - n < 2) return null;
-    const c = chains.find((x) => at(x) === most[0] && x.members.includes(few) && fits(x, few, what));
+    const c = chains.find(
+      (x) =>
+        at(x) === most[0] &&
+        x.members.includes(few) &&
+        fits(x, few, what) &&
+        unbroken(byName, moved(x.members, few, what)),
+    );
     if (c === undefined) continue;
     return {
       kind: 'reorder',

@@ -357,6 +357,82 @@ test('R25: a link that is dead while both ends are heard costs one of them its p
   expect(names(desk)).toEqual(['a', 'b']);
 });
 
+describe('R47: two nodes that cannot reach each other', () => {
+  /**
+   * Nodes a, b, c do at once what is saved; a and c never reach each other, or, where a copy goes over an old connection,
+   * not as members. Names how often the chain changed in each minute.
+   */
+  function withoutLink(desk: Desk, minutes: number, heard = 'abc', copies = false): number[] {
+    const apart = new Map([
+      ['a', 'c'],
+      ['c', 'a'],
+    ]);
+    const changes: number[] = [];
+    for (let minute = 0; minute < minutes; minute++) {
+      const before = desk.chain.version;
+      desk.advance(60_000, ['l'], () => {
+        const { version, members, joiner } = desk.chain;
+        const reaches = (x: string, y: string | undefined): boolean => copies || apart.get(x) !== y;
+        const all = [...members, ...(joiner === null || copies ? [] : [joiner])].map((m) => m.node as string);
+        for (const n of heard) {
+          const isMember = names(desk).includes(n);
+          const other = apart.get(n) ?? '';
+          desk.beat('l', n, {
+            version,
+            state: isMember ? 'serving' : joiner?.node === n ? 'copying' : 'stale',
+            unreachable: all.includes(n) && all.includes(other) ? [other] : [],
+            ...(names(desk).at(-1) === n && joiner !== null && reaches(n, joiner.node)
+              ? { insync: joiner.incarnation }
+              : {}),
+          });
+        }
+      });
+      changes.push(desk.chain.version - before);
+    }
+    return changes;
+  }
+
+  test('stand in one chain with the third between them, and it rests', () => {
+    for (const order of ['acb', 'cab', 'bac', 'abc']) {
+      const desk = leaderOf(order);
+      const changes = withoutLink(desk, 4);
+      expect(names(desk)).toHaveLength(3);
+      expect(names(desk)[1]).toBe('b');
+      expect(changes[0]).toBeLessThan(6);
+      expect(changes.slice(1)).toEqual([0, 0, 0]);
+    }
+  });
+
+  test('and where there is no third one, they are tried again more and more rarely', () => {
+    for (const copies of [false, true]) {
+      const desk = leaderOf('ac');
+      const changes = withoutLink(desk, 5, 'ac', copies);
+      expect(names(desk)).toHaveLength(1);
+      expect(Math.max(...changes)).toBeLessThan(7);
+      expect(inspect(desk.core('l')).apart.size).toBe(1);
+    }
+  });
+
+  test('a chain that changes all the time is changed by plan only when it had some rest', () => {
+    const desk = leaderOf('abc');
+    const s = inspect(desk.core('l'));
+    s.changes.set(
+      slot(0),
+      Array.from({ length: 24 }, () => desk.mono),
+    );
+    desk.beat('l', 'c', { leaving: true });
+    desk.beat('l', 'c', { leaving: true, version: 2, state: 'stale' });
+    expect(names(desk)).toEqual(['a', 'b']);
+    const beats = (): void => {
+      for (const n of 'abc') desk.beat('l', n, n === 'c' ? { version: 2, state: 'stale' } : { version: 2 });
+    };
+    desk.advance(50_000, ['l'], beats);
+    expect(desk.chain.joiner).toBe(null);
+    desk.advance(15_000, ['l'], beats);
+    expect(desk.chain.joiner?.node).toBe('c');
+  });
+});
+
 test('R26: a member that is heard and does not install is left out', () => {
   const desk = leaderOf('abc');
   desk.beat('l', 'c', { leaving: true });

@@ -403,6 +403,27 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     inStory('R45'),
   ),
   bug(
+    'pair-forgotten',
+    'R47',
+    'two nodes that could not reach each other are made neighbours again at once',
+    [edit('coordinator/damping.ts', 'if (s.now.mono >= until) continue;', 'continue;')],
+    inStory('R47'),
+  ),
+  bug(
+    'no-turn-for-joiner',
+    'R47',
+    'a node that cannot reach the tail of a short chain never joins it',
+    [edit('planner/planner.ts', 'if (turned !== null) changes.push(turned);', '')],
+    inStory('R47'),
+  ),
+  bug(
+    'changes-undamped',
+    'R47',
+    'a chain that changes all the time gets no rest',
+    [edit('coordinator/damping.ts', 'return lately.length === changesMax &&', 'return false &&')],
+    inStory('R47'),
+  ),
+  bug(
     'refusal-outlives-recover',
     'R43',
     'a node tells the leader after a recover what it refused before, and the recovered state is called lost',
