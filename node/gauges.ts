@@ -14,6 +14,22 @@ export function observeNode(registry: Registry, host: NodeHost): void {
   );
   counter('scrub_records_total', 'Records that the scrub has read.', () => view().scrub.records);
   counter('scrub_damaged_total', 'Records that the scrub found damaged.', () => view().scrub.damaged);
+  counter(
+    'scrub_compared_total',
+    'Records that the scrub compared with another member.',
+    () => view().scrub.compared,
+  );
+  counter(
+    'scrub_differing_total',
+    'Keys under which the scrub found other things at another member.',
+    () => view().scrub.differing,
+  );
+  counter('scrub_skipped_total', 'Pages that the scrub could not compare.', () => view().scrub.skipped);
+  gauge(
+    'scrub_undecided',
+    'Keys whose members differ while nothing proves who is right.',
+    () => view().scrub.undecided,
+  );
   counter('scrub_passes_total', 'Whole passes of the scrub.', () => view().scrub.passes);
   gauge(
     'scrub_last_pass_seconds',

@@ -193,6 +193,43 @@ export interface RecordAnswer extends OfSlot {
   readonly at: Position;
 }
 
+/* Comparison: a member that has read a page of its records asks its predecessor what that holds in the same range. */
+
+export interface CompareRequest extends OfSlot {
+  readonly kind: 'compareRequest';
+  readonly round: number;
+  /** The range: above `after`, up to `next`; null = from the first, to the end. */
+  readonly after: Key | null;
+  readonly next: Key | null;
+  /** The asker's commit mark when its own read had ended. */
+  readonly atLeast: Seq;
+  /** The digests differed: the records are wanted. */
+  readonly records: boolean;
+}
+
+export interface CompareAnswer extends OfSlot {
+  readonly kind: 'compareAnswer';
+  readonly round: number;
+  /** `behind`: can't say now. */
+  readonly state: 'digest' | 'records' | 'behind';
+  /** Last key that it covers; null = it reaches the end. */
+  readonly next: Key | null;
+  /** It shows the state at exactly this commit mark. */
+  readonly at: Position;
+  /** Over all summaries; 0 unless `digest`. */
+  readonly digest: number;
+  /** Summaries of all records in key order (protocol/replica/compare.ts); empty unless `records`. */
+  readonly summaries: readonly Uint8Array[];
+  /** Keys of which it can't say now what they hold: damaged, or under repair. */
+  readonly damaged: readonly Key[];
+}
+
+/** Two members hold different things under this key at one commit mark: whoever hears it asks all members. */
+export interface RecordSuspect extends OfSlot {
+  readonly kind: 'recordSuspect';
+  readonly key: Key;
+}
+
 /* Between nodes, not of one slot. */
 
 export interface Pass {
@@ -238,7 +275,10 @@ export type ChainMessage =
   | SessionsRequest
   | SessionsChunk
   | RecordRequest
-  | RecordAnswer;
+  | RecordAnswer
+  | CompareRequest
+  | CompareAnswer
+  | RecordSuspect;
 export type PeerMessage = ChainMessage | Pass | Passed | Clock | SpaceOf;
 
 /* Node and coordinator. */

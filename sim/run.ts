@@ -84,6 +84,8 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
       written: invariants.written,
       notice(host, name, { slot }) {
         reached(limitOfNotice(name));
+        // No fault of a run makes a store forget a write that it reported as done.
+        if (differs.has(name)) invariants.fail('10.8', (slot ?? -1) as Slot, `${host.name} says ${name}`);
         if (name !== 'record.nowhere') return;
         // What a write makes of it is right by the words of 10.2, and by nothing that was promised before. Faults damage one
         // disk at a time, so it is true of a chain of one only.
@@ -257,3 +259,11 @@ function told({ plan, history, requests, schedule }: World, { ledgers }: Invaria
   };
   return tellUnknown(history, requests, entryOf, schedule.now);
 }
+
+/** What a scrub says when members of a chain hold different things. */
+const differs: ReadonlySet<string> = new Set([
+  'scrub.differs',
+  'scrub.outvoted',
+  'scrub.undecided',
+  'scrub.conflict',
+]);

@@ -27,12 +27,15 @@ import type {
   Broken,
   Clock,
   Commit,
+  CompareAnswer,
+  CompareRequest,
   CopyChunk,
   CopyRequest,
   Offer,
   Ready,
   RecordAnswer,
   RecordRequest,
+  RecordSuspect,
   Run,
   SessionsChunk,
   SessionsRequest,
@@ -43,7 +46,7 @@ import type {
 import type { Forgotten } from '../protocol/persist.ts';
 import { type ChainVersion, origin, type Slot } from '../protocol/words.ts';
 import { closeKind, openKind, position, positionRoom, putPosition, takePosition } from './wire-parts.ts';
-import { recordStates, spaceLevels } from './wire-words.ts';
+import { compareStates, recordStates, spaceLevels } from './wire-words.ts';
 
 /** Slot, version and session with their tags. */
 const headRoom = 27;
@@ -311,6 +314,42 @@ export const recordAnswer: Codec<RecordAnswer> = message<RecordAnswer>(
     at: nested(7, position),
   },
   { kind: 'recordAnswer' },
+);
+
+export const compareRequest: Codec<CompareRequest> = message<CompareRequest>(
+  'CompareRequest',
+  {
+    slot: uint32(1),
+    version: uint(2),
+    round: uint(3),
+    after: latin1OrNull(4),
+    next: latin1OrNull(5),
+    atLeast: uint(6),
+    records: bool(7),
+  },
+  { kind: 'compareRequest' },
+);
+
+export const compareAnswer: Codec<CompareAnswer> = message<CompareAnswer>(
+  'CompareAnswer',
+  {
+    slot: uint32(1),
+    version: uint(2),
+    round: uint(3),
+    state: word(4, compareStates),
+    next: latin1OrNull(5),
+    at: nested(6, position),
+    digest: uint32(7),
+    summaries: bytesList(8),
+    damaged: latin1List(9),
+  },
+  { kind: 'compareAnswer' },
+);
+
+export const recordSuspect: Codec<RecordSuspect> = message<RecordSuspect>(
+  'RecordSuspect',
+  { slot: uint32(1), version: uint(2), key: latin1(3) },
+  { kind: 'recordSuspect' },
 );
 
 export const sessionsRequest: Codec<SessionsRequest> = message<SessionsRequest>(

@@ -1,7 +1,14 @@
 /** The numbers that closed lists of words have on the wire. They are never reused; append only. */
 import { words } from '../proto/fields.ts';
 import type { ErrorCode, Outcome } from '../protocol/errors.ts';
-import type { Hello, RecordAnswer, Refused, ReplicaReport, SpaceLevel } from '../protocol/messages.ts';
+import type {
+  CompareAnswer,
+  Hello,
+  RecordAnswer,
+  Refused,
+  ReplicaReport,
+  SpaceLevel,
+} from '../protocol/messages.ts';
 import type { ConditionField, ConditionOperator, ReadLevel, WriteRequest } from '../protocol/requests.ts';
 
 export const readLevels = words<ReadLevel>({ strong: 0, bounded: 1, session: 2, eventual: 3 });
@@ -29,6 +36,8 @@ export const replicaStates = words<ReplicaReport['state']>({
 });
 
 export const recordStates = words<RecordAnswer['state']>({ value: 1, absent: 2, damaged: 3, behind: 4 });
+
+export const compareStates = words<CompareAnswer['state']>({ digest: 1, records: 2, behind: 3 });
 
 export const refusedCodes = words<Refused['code']>({
   NOT_LEADER: 1,

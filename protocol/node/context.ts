@@ -101,7 +101,7 @@ export class NodeContext implements Context {
     this.sendPeer(asked.to, { kind: 'passed', id: asked.id, reply });
   }
 
-  fetch(key: Key, then: Fetch & { kind: 'read' | 'write' | 'record' }): void {
+  fetch(key: Key, then: Fetch & { kind: 'read' | 'write' | 'record' | 'own' }): void {
     this.#s.effects.fetches.push({ id: this.#remember(then), slot: then.slot, key });
   }
 
@@ -109,7 +109,11 @@ export class NodeContext implements Context {
     this.#s.effects.logReads.push({ id: this.#remember(then), slot: then.slot, from, maxBytes });
   }
 
-  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' | 'list' | 'scrub' }): void {
+  scan(
+    after: Key | null,
+    maxBytes: number,
+    then: Fetch & { kind: 'copy' | 'list' | 'scrub' | 'compare' },
+  ): void {
     if (then.kind === 'list') this.#s.listScans++;
     this.#s.effects.scans.push({
       id: this.#remember(then),

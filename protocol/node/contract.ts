@@ -177,6 +177,13 @@ export interface ScrubView {
   /** Records that were read and found damaged since the process began. */
   readonly records: number;
   readonly damaged: number;
+  /** Records that were compared with the predecessor's, and keys under which other things were found there. */
+  readonly compared: number;
+  readonly differing: number;
+  /** Pages that could not be compared. */
+  readonly skipped: number;
+  /** Keys whose members differ now while nothing proves who is right. */
+  readonly undecided: number;
   /** Whole passes since the process began, and when the last one ended (ms since 1970; 0 = none did). */
   readonly passes: number;
   readonly lastPassAt: WallMs;

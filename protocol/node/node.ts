@@ -7,9 +7,11 @@ import type { FromCoordinator, PeerMessage } from '../messages.ts';
 import type { Batch, Boot, PersistItem } from '../persist.ts';
 import { collect, persisted, presses } from '../replica/batch.ts';
 import { flow, onLogRead } from '../replica/chain.ts';
+import { onCompareScanned } from '../replica/compare.ts';
 import { roomOf } from '../replica/dedupe.ts';
 import { onLinkUp } from '../replica/install.ts';
 import { onScanned, pullCopy } from '../replica/joining.ts';
+import { onOwnFetched } from '../replica/poll.ts';
 import { forgetAges, onReadFetched } from '../replica/reading.ts';
 import { onRecordFetched } from '../replica/repair.ts';
 import { bootReplica, onMessage, tick } from '../replica/replica.ts';
@@ -120,7 +122,9 @@ export class NodeCore implements NodeCoreContract {
       }
       case 'scanned': {
         const scrub = this.#continue(event.id, 'scrub');
-        if (scrub !== null) return onScrubbed(this.#state, this.#ctx, scrub.next, event.result);
+        if (scrub !== null) return onScrubbed(this.#state, this.#ctx, scrub.r, scrub.next, event.result);
+        const compare = this.#continue(event.id, 'compare');
+        if (compare !== null) return onCompareScanned(compare.r, this.#ctx, compare.next, event.result);
         const copy = this.#continue(event.id, 'copy');
         if (copy !== null) return onScanned(copy.r, this.#ctx, copy.next, event.result);
         const list = this.#continue(event.id, 'list');
@@ -306,17 +310,18 @@ export class NodeCore implements NodeCoreContract {
 
   #onFetched(id: number, entry: Uint8Array | null | 'corrupt'): void {
     const f = this.#state.fetches.get(id);
-    if (f?.kind !== 'read' && f?.kind !== 'write' && f?.kind !== 'record') return;
+    if (f?.kind !== 'read' && f?.kind !== 'write' && f?.kind !== 'record' && f?.kind !== 'own') return;
     this.#state.fetches.delete(id);
     const r = this.#state.replicas.get(f.slot);
     if (r === undefined) return;
     this.#ctx.slot = f.slot;
     if (f.kind === 'read') onReadFetched(r, this.#ctx, f, entry);
+    else if (f.kind === 'own') onOwnFetched(r, this.#ctx, f, entry);
     else if (f.kind === 'record') onRecordFetched(r, this.#ctx, f, entry);
     else onWriteFetched(r, this.#ctx, f, entry);
   }
 
-  #continue<K extends 'log' | 'copy' | 'list' | 'scrub'>(
+  #continue<K extends 'log' | 'copy' | 'list' | 'scrub' | 'compare'>(
     id: number,
     kind: K,
   ): { r: Replica; next: Fetch & { kind: K } } | null {

@@ -147,6 +147,14 @@ export interface NodeState {
   effects: Effects;
 }
 
+/** A page that the scrub has read and that is being compared. */
+export interface ReadPage {
+  readonly slot: Slot;
+  readonly records: number;
+  readonly damaged: number;
+  readonly next: Key | null;
+}
+
 /** How far the scrub is. */
 interface ScrubState {
   /** Nothing is read before. */
@@ -158,8 +166,13 @@ interface ScrubState {
   after: Key | null;
   /** How often the present chunk was read in vain. */
   tries: number;
+  page: ReadPage | null;
   records: number;
   damaged: number;
+  compared: number;
+  differing: number;
+  /** Pages that could not be compared. */
+  skipped: number;
   passes: number;
   lastPassAt: WallMs;
 }

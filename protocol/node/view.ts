@@ -3,7 +3,7 @@ import { canRead } from '../replica/reading.ts';
 import type { Replica } from '../replica/state.ts';
 import type { ChainPlace, NodeView, ReplicaView } from './contract.ts';
 import { targetOf } from './control.ts';
-import { slotsToScrub } from './scrub.ts';
+import { slotsToScrub, undecidedIn } from './scrub.ts';
 import type { NodeState } from './state.ts';
 
 export function viewOf(s: NodeState): NodeView {
@@ -33,6 +33,10 @@ export function viewOf(s: NodeState): NodeView {
     scrub: {
       records: s.scrub.records,
       damaged: s.scrub.damaged,
+      compared: s.scrub.compared,
+      differing: s.scrub.differing,
+      skipped: s.scrub.skipped,
+      undecided: undecidedIn(s),
       passes: s.scrub.passes,
       lastPassAt: s.scrub.lastPassAt,
       slotsLeft: slotsToScrub(s),

@@ -1,5 +1,6 @@
 /** What a replica knows of its damaged records: plain data. `repair.ts` finds copies of them. */
 import type { Entry } from '../entry.ts';
+import type { CompareAnswer } from '../messages.ts';
 import type { ReadRequest, WriteRequest } from '../requests.ts';
 import type { Key, MonoMs, NodeName, Seq } from '../words.ts';
 
@@ -41,6 +42,47 @@ export interface Repair {
   readonly waiting: Sufferer[];
 }
 
+/** A page of own records whose predecessor was asked what it holds in the same range. */
+export interface Comparing {
+  readonly peer: NodeName;
+  readonly installed: number;
+  /** Since the own page was read: with what is in memory above it the page is known at each later mark. */
+  readonly pin: Pin;
+  /** Own commit mark when the page had been read. */
+  readonly atLeast: Seq;
+  /** Summaries of the own records as they were read. */
+  readonly page: ReadonlyMap<Key, Uint8Array>;
+  /** Own keys that are damaged. */
+  readonly damaged: ReadonlySet<Key>;
+  /** What is still to be compared: above `after`, up to `next`. */
+  after: Key | null;
+  readonly next: Key | null;
+  round: number;
+  askedAt: MonoMs;
+  tries: number;
+  /** The digests differed. */
+  records: boolean;
+  /** Came, and is of a mark that this replica has not committed yet. */
+  answer: CompareAnswer | null;
+  differing: number;
+  /** `again`: the page is to be read anew. `skipped`: the predecessor could not say. */
+  outcome: 'asking' | 'done' | 'again' | 'skipped';
+}
+
+/** All members are asked for one record, because two hold different ones. */
+export interface Poll {
+  readonly key: Key;
+  readonly atLeast: Seq;
+  /** Whether the key was written since is seen in memory. */
+  readonly pin: Pin;
+  /** undefined: not read yet. */
+  own: Uint8Array | null | undefined;
+  readonly answers: Map<NodeName, Entry | null | 'damaged'>;
+  round: number;
+  askedAt: MonoMs;
+  tries: number;
+}
+
 /** The damage of one replica, and what it does for others'. */
 export interface Damage {
   readonly repairs: Map<Key, Repair>;
@@ -50,6 +92,11 @@ export interface Damage {
   log: boolean;
   /** Scans in a row that could not read their range. */
   unreadable: number;
+  /** The page that is being compared. */
+  comparing: Comparing | null;
+  readonly polls: Map<Key, Poll>;
+  /** Keys whose members differ and nothing proves who is right, a bounded number. */
+  readonly undecided: Set<Key>;
   /** What may go on; taken up when the node drains. */
   freed: { readonly sufferer: Sufferer; readonly state: 'found' | 'nowhere' | 'late' }[];
 }
@@ -59,5 +106,8 @@ export const noDamage = (): Damage => ({
   lending: 0,
   log: false,
   unreadable: 0,
+  comparing: null,
+  polls: new Map(),
+  undecided: new Set(),
   freed: [],
 });

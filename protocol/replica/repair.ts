@@ -33,7 +33,9 @@ export function damagedRecord(r: Replica, ctx: Context, key: Key, sufferer: Suff
   let repair = r.damage.repairs.get(key);
   if (repair === undefined) {
     if (r.role !== 'member' || r.damage.repairs.size >= ctx.limits.repairs) return false;
-    repair = begin(r, ctx, key);
+    repair = begin(r, ctx, { key, atLeast: r.commit, pin: pinEffects(r) });
+    ctx.notice('error', 'record.damaged', { slot: r.slot, version: r.assignment?.version, key });
+    if (!foundHere(r, ctx, repair)) ask(r, ctx, repair);
   }
   if (sufferer === null) return true;
   if (repair.state === 'asking') repair.waiting.push(sufferer);
@@ -41,11 +43,9 @@ export function damagedRecord(r: Replica, ctx: Context, key: Key, sufferer: Suff
   return true;
 }
 
-function begin(r: Replica, ctx: Context, key: Key): Repair {
+function begin(r: Replica, ctx: Context, of: Pick<Repair, 'key' | 'atLeast' | 'pin'>): Repair {
   const repair: Repair = {
-    key,
-    atLeast: r.commit,
-    pin: pinEffects(r),
+    ...of,
     state: 'asking',
     record: null,
     taken: false,
@@ -57,10 +57,22 @@ function begin(r: Replica, ctx: Context, key: Key): Repair {
     tried: new Set(),
     waiting: [],
   };
-  r.damage.repairs.set(key, repair);
-  ctx.notice('error', 'record.damaged', { slot: r.slot, version: r.assignment?.version, key });
-  if (!foundHere(r, ctx, repair)) ask(r, ctx, repair);
+  r.damage.repairs.set(of.key, repair);
   return repair;
+}
+
+/**
+ * The stored record of `key` verifies and is not the key's value, which is `record`. `pin` is older than what proved it,
+ * and passes to the repair.
+ */
+export function repairWith(
+  r: Replica,
+  ctx: Context,
+  of: Pick<Repair, 'key' | 'atLeast' | 'pin'>,
+  record: Entry | null,
+): void {
+  const repair = begin(r, ctx, of);
+  found(r, ctx, repair, record, ctx.name);
 }
 
 /** The newest committed entry of the key that is in memory. */
@@ -317,4 +329,10 @@ export function abandonRepairs(r: Replica, ctx: Context): void {
     forget(r, repair);
     for (const s of repair.waiting.splice(0)) free(r, ctx, s, 'late');
   }
+  for (const poll of r.damage.polls.values()) unpin(r, poll.pin);
+  r.damage.polls.clear();
+  const { comparing } = r.damage;
+  if (comparing?.outcome !== 'asking') return;
+  unpin(r, comparing.pin);
+  comparing.outcome = 'again';
 }

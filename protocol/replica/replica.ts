@@ -15,10 +15,12 @@ import {
   type Slot,
 } from '../words.ts';
 import { beacon, onAppend, onCommit } from './chain.ts';
+import { onCompareAnswer, onCompareRequest, tickComparing } from './compare.ts';
 import { createDedupe, type Dedupe, endless, type Room, type Session, tableOf, takeIn } from './dedupe.ts';
 import { onAgree, onBroken, onOffer, onReady, retryHandshakes } from './handshake.ts';
 import { onCopyChunk, onCopyRequest, onSessionsChunk, onSessionsRequest, pullCopy } from './joining.ts';
 import { appendEntry, createLog, positionAt, release } from './log.ts';
+import { onPollAnswer, onRecordSuspect, tickPolls } from './poll.ts';
 import { canRead, onBarrier, onBarrierAnswer, onTailAnswer, onTailQuery, tickRounds } from './reading.ts';
 import { onRecordAnswer, onRecordRequest, tickRepairs } from './repair.ts';
 import { decodeSession } from './sessions.ts';
@@ -121,7 +123,14 @@ export function onMessage(
     case 'recordRequest':
       return onRecordRequest(r, ctx, from, incarnation, m);
     case 'recordAnswer':
+      if (onPollAnswer(r, ctx, from, incarnation, m)) return;
       return onRecordAnswer(r, ctx, from, incarnation, m);
+    case 'compareRequest':
+      return onCompareRequest(r, ctx, from, incarnation, m);
+    case 'compareAnswer':
+      return onCompareAnswer(r, ctx, from, incarnation, m);
+    case 'recordSuspect':
+      return onRecordSuspect(r, ctx, from, incarnation, m);
     case 'sessionsRequest':
       return onSessionsRequest(r, ctx, from, incarnation, m);
     case 'sessionsChunk':
@@ -136,6 +145,8 @@ export function tick(r: Replica, ctx: Context): void {
   beacon(r, ctx);
   tickRounds(r, ctx);
   tickRepairs(r, ctx);
+  tickPolls(r, ctx);
+  tickComparing(r, ctx);
   pullCopy(r, ctx);
 }
 

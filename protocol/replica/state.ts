@@ -1,7 +1,7 @@
 /** The state of one replica: plain data, so that it can be copied, compared and shown. */
 import type { Entry } from '../entry.ts';
 import type { Limits } from '../limits.ts';
-import type { ChainMessage, ReplicaReport, SpaceLevel } from '../messages.ts';
+import type { ChainMessage, CompareRequest, ReplicaReport, SpaceLevel } from '../messages.ts';
 import type { Notice } from '../node/contract.ts';
 import type { SessionRecord } from '../persist.ts';
 import type { Failure, Page, ReadRequest, Reply, WriteRequest } from '../requests.ts';
@@ -260,7 +260,18 @@ export type Fetch =
       readonly until: MonoMs;
     }
   | { readonly kind: 'log'; readonly slot: Slot; readonly session: number }
-  | { readonly kind: 'scrub'; readonly slot: Slot; readonly after: Key | null }
+  | { readonly kind: 'scrub'; readonly slot: Slot; readonly after: Key | null; readonly pin: Pin }
+  | {
+      /** A page for a member that compares its own. */
+      readonly kind: 'compare';
+      readonly slot: Slot;
+      readonly to: NodeName;
+      readonly asked: CompareRequest;
+      readonly installed: number;
+      readonly pin: Pin;
+    }
+  /** The own record of a key about which members differ. */
+  | { readonly kind: 'own'; readonly slot: Slot; readonly key: Key; readonly round: number }
   | {
       /** A record for a member whose own is damaged. */
       readonly kind: 'record';
@@ -327,9 +338,13 @@ export interface Context {
   linkUp(peer: NodeName): boolean;
   send(to: NodeName, message: ChainMessage): void;
   reply(tag: number, reply: Reply): void;
-  fetch(key: Key, then: Fetch & { kind: 'read' | 'write' | 'record' }): void;
+  fetch(key: Key, then: Fetch & { kind: 'read' | 'write' | 'record' | 'own' }): void;
   readLog(from: Seq, maxBytes: number, then: Fetch & { kind: 'log' }): void;
-  scan(after: Key | null, maxBytes: number, then: Fetch & { kind: 'copy' | 'list' | 'scrub' }): void;
+  scan(
+    after: Key | null,
+    maxBytes: number,
+    then: Fetch & { kind: 'copy' | 'list' | 'scrub' | 'compare' },
+  ): void;
   /** Answers who asked for a page of values. */
   page(tag: number, page: Page | Failure): void;
   /** Something changed that the coordinator should hear at once. */

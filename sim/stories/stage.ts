@@ -77,6 +77,7 @@ export class Stage {
   readonly #slowValues = new Map<string, ((asOf: 'then' | 'now') => void)[]>();
   /** Scans of stores that take their time: what each shows is settled when it begins. */
   readonly #slowScans = new Map<string, (() => void)[]>();
+  readonly #noticed = new Map<string, string[]>();
   readonly #replies = new Map<number, Reply[]>();
   readonly #pages = new Map<number, (Page | Failure)[]>();
   #tag = 0;
@@ -234,6 +235,16 @@ export class Stage {
   rot(name: string, of = 'k'): void {
     this.actor(name).disk.slot(slot(0)).rotten.add(key(of));
   }
+
+  /** `name` reads all of its records, and compares them. */
+  scrub(name: string): void {
+    this.#handle(this.actor(name), { kind: 'scrub' });
+    this.#handle(this.actor(name), { kind: 'tick' });
+    this.run();
+  }
+
+  /** Names of what `name` noticed, in order. */
+  noticed = (name: string): readonly string[] => this.#noticed.get(name) ?? [];
 
   /** Reads of the log of `name` do not come back. */
   stallLogReads(name: string): void {
@@ -505,8 +516,10 @@ export class Stage {
   }
 
   #carry(a: Actor, e: Effects): void {
-    for (const notice of e.notices)
+    for (const notice of e.notices) {
       if (notice.name === 'core.contained') throw new Error(String(notice.fields.why));
+      this.#noticed.set(a.name, [...(this.#noticed.get(a.name) ?? []), notice.name]);
+    }
     for (const { tag, reply } of e.replies)
       this.#replies.set(tag, [...(this.#replies.get(tag) ?? []), reply]);
     for (const { tag, page } of e.pages) this.#pages.set(tag, [...(this.#pages.get(tag) ?? []), page]);

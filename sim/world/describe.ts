@@ -21,6 +21,8 @@ export function describeMessage(m: Message): string {
       return `${head(m)} #${m.round} of ${m.key} at least ${m.atLeast}`;
     case 'recordAnswer':
       return `${head(m)} #${m.round} of ${m.key} ${m.state} ${m.entry === null ? '' : describeEntry(m.entry)} at ${formatPosition(m.at)}`;
+    case 'compareAnswer':
+      return `${head(m)} #${m.round} ${m.state} next ${m.next} at ${formatPosition(m.at)} ${m.summaries.length} records digest ${m.digest}${m.damaged.length > 0 ? ` damaged ${m.damaged.join(',')}` : ''}`;
     case 'sessionsChunk':
       return `${head(m)} after ${m.after} next ${m.next} at ${formatPosition(m.at)} ${m.sessions.length} sessions`;
     case 'ask':
@@ -45,6 +47,8 @@ export function describeMessage(m: Message): string {
     case 'barrierAnswer':
     case 'copyRequest':
     case 'sessionsRequest':
+    case 'compareRequest':
+    case 'recordSuspect':
     case 'clock':
     case 'space':
     case 'register':

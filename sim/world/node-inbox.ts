@@ -30,6 +30,9 @@ export function eventOf(
     case 'copyChunk':
     case 'recordRequest':
     case 'recordAnswer':
+    case 'compareRequest':
+    case 'compareAnswer':
+    case 'recordSuspect':
     case 'sessionsRequest':
     case 'sessionsChunk':
     case 'pass':

@@ -16,6 +16,8 @@ export function sizeOf(m: Message): number {
       return smallBytes + sum(m.values);
     case 'recordAnswer':
       return smallBytes + (m.entry?.length ?? 0);
+    case 'compareAnswer':
+      return smallBytes + sum(m.summaries);
     case 'sessionsChunk':
       return smallBytes + sum(m.sessions);
     case 'listed':
@@ -47,6 +49,8 @@ export function sizeOf(m: Message): number {
     case 'commit':
     case 'copyRequest':
     case 'recordRequest':
+    case 'compareRequest':
+    case 'recordSuspect':
     case 'goodbye':
     case 'grant':
     case 'hello':

@@ -3,6 +3,8 @@ import { bug, edit, inStory, type PlantedBug } from '../bug.ts';
 
 const repair = 'replica/repair.ts';
 const joining = 'replica/joining.ts';
+const compare = 'replica/compare.ts';
+const poll = 'replica/poll.ts';
 
 export const rotBugs: readonly PlantedBug[] = [
   bug(
@@ -76,7 +78,13 @@ export const rotBugs: readonly PlantedBug[] = [
     'damage-stops-a-join',
     '10.4',
     'a chunk with a damaged record that no member has is never sent',
-    [edit(joining, "} else if (repair?.state === 'nowhere') nowhere.push(key);", '}')],
+    [
+      edit(
+        joining,
+        "repair?.state === 'nowhere') nowhere.push(key);",
+        "repair?.state === 'nowhere') return null;",
+      ),
+    ],
     inStory('10.4'),
   ),
   bug(
@@ -85,5 +93,69 @@ export const rotBugs: readonly PlantedBug[] = [
     'a joiner takes a key of which no member has a record for absent',
     [edit(joining, '  r.copiedDamaged.push(...m.damaged);\n', '')],
     inStory('10.4'),
+  ),
+  bug(
+    'compared-as-it-was-read',
+    '10.8',
+    'what was committed between both reads of a comparison counts as a difference',
+    [
+      edit(
+        compare,
+        '    if (storesValue(e)) state.set(e.key, summaryOf(e));\n    else state.delete(e.key);\n',
+        '',
+      ),
+    ],
+    inStory('10.8'),
+  ),
+  bug(
+    'compared-with-what-is-behind',
+    '10.8',
+    'a predecessor that has committed less is compared all the same',
+    [
+      edit(compare, "scanned === 'corrupt' || r.commit < atLeast)", "scanned === 'corrupt')"),
+      edit(compare, ' || m.at.seq < c.atLeast', ''),
+    ],
+    inStory('10.8'),
+  ),
+  bug(
+    'compared-without-what-is-committed',
+    '10.8',
+    'a predecessor answers a comparison by its store alone',
+    [
+      edit(
+        compare,
+        'overlay(r, after, { values: inRange, next: last }, ctx.limits.copyBytes)',
+        '{ values: inRange, next: last }',
+      ),
+    ],
+    inStory('10.8'),
+  ),
+  bug(
+    'difference-kept-to-itself',
+    '10.8',
+    'a predecessor that lost a write is not told so',
+    [edit(compare, "kind: 'recordSuspect', slot", "kind: 'ready', slot")],
+    inStory('10.8'),
+  ),
+  bug(
+    'newest-wins-over-absent',
+    '10.8',
+    'one record is believed although most members do not hold the key: deletes are undone',
+    [edit(poll, 'if (absent === 0 || newest === null) return newest;', 'if (absent >= 0) return newest;')],
+    inStory('10.8'),
+  ),
+  bug(
+    'half-of-them-decide',
+    '10.8',
+    'a key is removed or brought back although as many members say otherwise',
+    [edit(poll, 'if (votes * 2 > states.length)', 'if (votes * 2 >= states.length)')],
+    inStory('10.8'),
+  ),
+  bug(
+    'conflict-overwritten',
+    '10.8',
+    'of two records of one revision the first one wins without a word',
+    [edit(poll, "return 'conflict';", 'break;')],
+    inStory('10.8'),
   ),
 ];
