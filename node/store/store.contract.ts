@@ -18,6 +18,7 @@ import {
   seq,
   slot,
 } from '../../protocol/words.ts';
+import { readDuringWrites } from './store.concurrent.ts';
 import {
   append,
   apply,
@@ -324,9 +325,12 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     const top = tops.find((t) => t.slot === 1)?.seq ?? 0;
     ok(top >= 70 && top <= 95, `${top} of 100 entries of 900 bytes are beyond 20 000 bytes`);
     equal(tops.find((t) => t.slot === 2)?.seq, 50);
+    // What is beyond twice that waits for nobody.
+    const overdue = store.overdueLog().find((t) => t.slot === 1)?.seq ?? 0;
+    ok(overdue >= 45 && overdue <= 75, `${overdue} of 100 entries of 900 bytes are beyond 40 000 bytes`);
     await store.write(batch(...tops.map((t) => trim(t.slot, at(1, t.seq)))));
     for (let i = 0; i < 3; i++) await store.write(batch(append(...one.puts(1, 10))));
-    deepEqual(store.oldestLog(), []);
+    deepEqual([store.oldestLog(), store.overdueLog()], [[], []]);
   },
 
   async 'retention by age names what is too old'(h) {
@@ -433,6 +437,11 @@ const cases: Record<string, (h: Harness) => Promise<void>> = {
     ok(scanned !== 'corrupt');
     deepEqual([scanned.values.map(hex), scanned.damaged, scanned.next], [[hex(first.bytes)], ['b'], null]);
     equal(again.stats().corruptReads, 3);
+  },
+
+  async 'what is read during writes was there between the question and the answer'(h) {
+    const { store } = await h.open();
+    await readDuringWrites(store);
   },
 
   async 'a scan goes on behind damaged records, also when they fill a chunk'(h) {
