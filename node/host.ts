@@ -357,7 +357,7 @@ export class NodeHost {
   #trim(): void {
     if (this.store.state !== 'serving') return;
     const upTo = this.store.oldestLog();
-    if (upTo.length > 0) this.#handle({ kind: 'trim', upTo });
+    if (upTo.length > 0) this.#handle({ kind: 'trim', upTo, overdue: this.store.overdueLog() });
   }
 
   #die(error: unknown): void {

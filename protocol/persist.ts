@@ -134,3 +134,9 @@ export interface Scanned {
   /** Last key seen, damaged or not; null when the scan reached the end. */
   readonly next: Key | null;
 }
+
+/** How far the log of a slot is meant. */
+export interface LogTop {
+  readonly slot: Slot;
+  readonly seq: Seq;
+}

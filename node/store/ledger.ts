@@ -6,6 +6,8 @@ import type { Retention } from './store.ts';
 const slabRecords = { least: 128, most: 1024 } as const;
 /** Retention asks for a trim only when this part of its bytes is too much. */
 const slabPart = 8;
+/** The log may grow to so many times its retention for the sake of a joiner that lags. */
+const overdueTimes = 2;
 
 export class Ledger {
   /** Number of the oldest record, or of the next one when there is none. */
@@ -47,6 +49,14 @@ export class Ledger {
       excess += this.#sizes[i++] as number;
     const slab = Math.max(1, this.#retention.bytes / slabPart);
     return excess < slab ? 0 : this.first + i - this.#head - 1;
+  }
+
+  /** The newest record that must not be kept for a joiner any longer; 0 = none. */
+  overdue(): number {
+    let excess = this.bytes - overdueTimes * this.#retention.bytes;
+    let i = this.#head;
+    while (i < this.#sizes.length && excess > 0) excess -= this.#sizes[i++] as number;
+    return i === this.#head ? 0 : this.first + i - this.#head - 1;
   }
 
   #beyond(i: number, bytes: number, now: WallMs): boolean {

@@ -1,7 +1,7 @@
 /** The store on LevelDB while it serves. `open.ts` makes one from a folder. */
 import type { Entry } from '../../protocol/entry.ts';
 import { invariant } from '../../protocol/errors.ts';
-import type { Batch, Scanned } from '../../protocol/persist.ts';
+import type { Batch, LogTop, Scanned } from '../../protocol/persist.ts';
 import type { Key, Seq, Slot } from '../../protocol/words.ts';
 import { Changes, machineRecord, marksRecord } from './changes.ts';
 import { asBuffer, type Database } from './database.ts';
@@ -16,7 +16,6 @@ import { levelStats, WriteClock } from './stats.ts';
 import {
   type Durability,
   type Found,
-  type LogTop,
   type Store,
   StoreError,
   type StoreState,
@@ -268,7 +267,15 @@ export class LevelStore implements Store {
 
   oldestLog(): LogTop[] {
     if (this.#damagedLog < this.#ledger.first) this.#damagedLog = 0;
-    const record = Math.max(this.#ledger.unwanted(this.#world.wallMs()), this.#damagedLog);
+    return this.#topsOf(Math.max(this.#ledger.unwanted(this.#world.wallMs()), this.#damagedLog));
+  }
+
+  overdueLog(): LogTop[] {
+    return this.#topsOf(this.#ledger.overdue());
+  }
+
+  /** How far the slots are in the records up to `record`. */
+  #topsOf(record: number): LogTop[] {
     const tops: LogTop[] = [];
     if (record === 0) return tops;
     for (const { slot, log } of this.#slots.values()) {

@@ -7,6 +7,7 @@ import {
   type BootSlot,
   type Forgotten,
   type Identity,
+  type LogTop,
   type Marks,
   nothingForgotten,
   type PersistItem,
@@ -30,7 +31,6 @@ import {
 } from '../../protocol/words.ts';
 import {
   type Found,
-  type LogTop,
   type Opened,
   type Retention,
   type Store,
@@ -260,10 +260,21 @@ class MemoryStore implements Store {
   }
 
   oldestLog(): LogTop[] {
+    const { bytes, ageMs } = this.#retention;
+    const oldest = this.#wallMs() - ageMs;
+    return this.#topsWhile((left, record) => left > bytes || record.stampMs < oldest);
+  }
+
+  overdueLog(): LogTop[] {
+    return this.#topsWhile((left) => left > 2 * this.#retention.bytes);
+  }
+
+  /** How far the slots are in the oldest records, as long as these are too much. `left`: bytes of those not looked at. */
+  #topsWhile(isTooMuch: (left: number, record: MemoryDisk['records'][number]) => boolean): LogTop[] {
     const tops = new Map<Slot, Seq>();
     let left = this.#disk.records.reduce((sum, r) => sum + r.bytes, 0);
     for (const record of this.#disk.records) {
-      if (left <= this.#retention.bytes && record.stampMs >= this.#wallMs() - this.#retention.ageMs) break;
+      if (!isTooMuch(left, record)) break;
       left -= record.bytes;
       for (const [slot, seq] of record.tops) tops.set(slot, seq);
     }

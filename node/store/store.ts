@@ -4,7 +4,7 @@
  * one for tests; `store.contract.ts` says what both must do; docs/format.md says what lies on disk.
  */
 import type { Entry } from '../../protocol/entry.ts';
-import type { Batch, Boot, Scanned } from '../../protocol/persist.ts';
+import type { Batch, Boot, LogTop, Scanned } from '../../protocol/persist.ts';
 import type { Key, Seq, Slot } from '../../protocol/words.ts';
 
 /**
@@ -63,6 +63,9 @@ export interface Store {
    */
   oldestLog(): LogTop[];
 
+  /** The same for records beyond twice the bytes of retention: whoever still needs them is waited for no longer. */
+  overdueLog(): LogTop[];
+
   stats(): StoreStats;
 
   /** Waits for the write under way, then releases the folder. May be called again. */
@@ -70,11 +73,6 @@ export interface Store {
 }
 
 export type Found = Uint8Array | null | 'corrupt';
-
-export interface LogTop {
-  readonly slot: Slot;
-  readonly seq: Seq;
-}
 
 /** What opening gives. `boot` holds the whole retained log in memory: hand it on and let it go. */
 export interface Opened {

@@ -13,7 +13,7 @@
 import type { Entry } from '../entry.ts';
 import type { Limits } from '../limits.ts';
 import type { FromCoordinator, PeerMessage, Place, SpaceLevel, ToCoordinator } from '../messages.ts';
-import type { Batch, Scanned } from '../persist.ts';
+import type { Batch, LogTop, Scanned } from '../persist.ts';
 import type { Failure, Page, Reply, Request, Routes } from '../requests.ts';
 import type { Timings } from '../timings.ts';
 import type {
@@ -89,8 +89,11 @@ export type NodeEvent =
   | { readonly kind: 'logRead'; readonly id: number; readonly entries: readonly Entry[] | 'corrupt' }
   /** 'corrupt': the range can't be read at all. */
   | { readonly kind: 'scanned'; readonly id: number; readonly result: Scanned | 'corrupt' }
-  /** The oldest log records hold entries up to these sequences and retention wants them gone. */
-  | { readonly kind: 'trim'; readonly upTo: readonly { readonly slot: Slot; readonly seq: Seq }[] }
+  /**
+   * The oldest log records hold entries up to these sequences and retention wants them gone. `overdue`: there is so much
+   * more than retention allows that who is behind is waited for no longer.
+   */
+  | { readonly kind: 'trim'; readonly upTo: readonly LogTop[]; readonly overdue: readonly LogTop[] }
   /** A link (either direction) was established or lost; messages sent before `up` may be lost. */
   | { readonly kind: 'link'; readonly peer: NodeName; readonly up: boolean }
   | { readonly kind: 'coordinatorLink'; readonly to: string; readonly up: boolean }

@@ -138,6 +138,12 @@ export class NodeCore implements NodeCoreContract {
           r.trimWanted = seq;
           this.#state.unsaved.add(r);
         }
+        for (const { slot, seq } of event.overdue) {
+          const r = this.#state.replicas.get(slot);
+          if (r === undefined || seq <= r.trimOverdue) continue;
+          r.trimOverdue = seq;
+          this.#state.unsaved.add(r);
+        }
         return;
       case 'link':
         return this.#onLink(event.peer, event.up);
@@ -206,7 +212,7 @@ export class NodeCore implements NodeCoreContract {
   #collect(r: Replica, items: PersistItem[]): void {
     const before = items.length;
     try {
-      collect(r, items, this.#ctx.limits.copyBytes);
+      collect(r, this.#ctx, items);
     } catch (error) {
       items.length = before;
       this.#ctx.slot = r.slot;

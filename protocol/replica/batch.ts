@@ -5,7 +5,7 @@
 import type { Entry } from '../entry.ts';
 import { invariant } from '../errors.ts';
 import type { PersistItem, SessionRecord } from '../persist.ts';
-import { type ClientId, type Key, type Seq, samePosition } from '../words.ts';
+import { type ClientId, type Key, type Position, type Seq, samePosition } from '../words.ts';
 import { advance, releaseMemory } from './chain.ts';
 import { activate } from './install.ts';
 import { takesEffect } from './joining.ts';
@@ -31,7 +31,7 @@ export const presses = (r: Replica): boolean =>
   r.role === 'joiner';
 
 /** Adds what is due; sets `flight`. */
-export function collect(r: Replica, items: PersistItem[], sliceBytes: number): void {
+export function collect(r: Replica, ctx: Context, items: PersistItem[]): void {
   const before = items.length;
   const slot = r.slot;
   if (r.eraseAt !== null) {
@@ -80,7 +80,7 @@ export function collect(r: Replica, items: PersistItem[], sliceBytes: number): v
     r.takenPassed = r.passed;
     r.takenComplete = r.complete;
   }
-  collectTrim(r, items, sliceBytes);
+  collectTrim(r, ctx, items);
   if (r.installing !== null) items.push({ kind: 'assignment', slot, assignment: r.installing });
   if (items.length > before)
     r.flight = {
@@ -111,17 +111,29 @@ function effectsBetween(r: Replica, after: Seq, upTo: Seq): Entry[] {
 }
 
 /** Behind its own applied-and-synced position, never above the commit mark, with the pins of who is behind (R41). */
-function collectTrim(r: Replica, items: PersistItem[], sliceBytes: number): void {
+function collectTrim(r: Replica, ctx: Context, items: PersistItem[]): void {
+  // A joiner that lags too far begins anew with a snapshot; a member lags by what is not committed, which is bounded.
+  const pin = isTail(r) ? Math.max(pinOf(r), r.trimOverdue) : pinOf(r);
   // A pin of what can't be read holds nothing (10.5).
-  const wanted = r.damage.log ? r.appliedDisk : Math.min(r.trimWanted, pinOf(r));
+  const wanted = r.damage.log ? r.appliedDisk : Math.min(r.trimWanted, pin);
   const to = Math.min(wanted, r.appliedDisk, r.commit) as Seq;
   r.damage.log = false;
   if (to <= r.log.start.seq || !r.complete) return;
-  const saved = saveSessions(r, items, sliceBytes);
+  const saved = saveSessions(r, items, ctx.limits.copyBytes);
   if (saved === null) return;
   const start = positionAt(r.log, Math.min(to, saved) as Seq);
+  overtake(r, ctx, start);
   items.push({ kind: 'trim', slot: r.slot, start });
   trimTo(r.log, start);
+}
+
+/** What the successor was not sent is not there any more: another handshake finds out what is left to do. */
+function overtake(r: Replica, ctx: Context, start: Position): void {
+  const d = r.down;
+  if (d?.state !== 'open' || d.sent >= start.seq) return;
+  const { slot } = r;
+  if (isTail(r)) ctx.notice('warn', 'join.overtaken', { slot, joiner: d.peer.node, sent: d.sent, start });
+  r.down = null;
 }
 
 /**

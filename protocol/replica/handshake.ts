@@ -194,6 +194,8 @@ export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
   r.copiedDamaged = [];
   r.copiedSessions = [];
   r.saving = null;
+  r.trimWanted = 0 as Seq;
+  r.trimOverdue = 0 as Seq;
   if (r.flight !== null) r.flight.erased = true;
   breakPins(r, Number.POSITIVE_INFINITY as Seq);
   r.emptied++;

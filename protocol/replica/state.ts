@@ -224,6 +224,8 @@ export interface Replica {
   saving: Saving | null;
   /** Wanted trim start. */
   trimWanted: Seq;
+  /** Trim start that waits for no joiner: the log takes too much of the disk. */
+  trimOverdue: Seq;
   flight: Flight | null;
 
   readonly damage: Damage;
@@ -420,6 +422,7 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     copiedSessions: [],
     saving: null,
     trimWanted: 0 as Seq,
+    trimOverdue: 0 as Seq,
     flight: null,
     damage: noDamage(),
     lost: '',

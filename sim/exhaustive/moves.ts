@@ -220,7 +220,7 @@ function turn(
   ctx.answerFetches();
   if (p.batch === null) {
     const items: PersistItem[] = [];
-    collect(p.replica, items, ctx.limits.copyBytes);
+    collect(p.replica, ctx, items);
     if (items.length > 0) p.batch = Object.freeze(items);
   }
   return ctx.replies;

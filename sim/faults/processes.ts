@@ -1,4 +1,6 @@
 /** Faults of storage processes and of their machines. */
+import type { LogTop } from '../../protocol/persist.ts';
+import type { Seq } from '../../protocol/words.ts';
 import type { NodeHost } from '../world/node-host.ts';
 import type { NodeSeat, World } from '../world/world.ts';
 import {
@@ -186,13 +188,9 @@ export const trim: Inject = (f) => {
 
 /** What a store's retention does from time to time: it wants the oldest share of each log gone. */
 export function trimNow(_world: World, host: NodeHost, share: number): void {
-  const slots = [...host.disk.content.slots.values()];
-  host.trim(
-    slots
-      .filter((s) => s.log.length > 0)
-      .map((s) => ({
-        slot: s.slot,
-        seq: (s.start.seq + Math.ceil(s.log.length * share)) as typeof s.start.seq,
-      })),
-  );
+  const slots = [...host.disk.content.slots.values()].filter((s) => s.log.length > 0);
+  const tops = (part: number): LogTop[] =>
+    slots.map((s) => ({ slot: s.slot, seq: (s.start.seq + Math.ceil(s.log.length * part)) as Seq }));
+  // Now and then there is so much that a joiner is waited for no longer.
+  host.trim(tops(share), share > 0.7 ? tops(share - 0.2) : []);
 }

@@ -241,7 +241,7 @@ test('R4: a batch in flight proves nothing about an entry that was dropped since
   persisted(r, ctx);
   expect(r.disk).toBe(0);
   expect(r.commit).toBe(0);
-  collect(r, [], 1);
+  collect(r, ctx, []);
   persisted(r, ctx);
   expect(r.disk).toBe(1);
   stage.pass(10);

@@ -1,8 +1,9 @@
 /** Stories of what a disk forgot or kept too long, and of joins (R10, R15, R19, R20, R22, R28, R29). */
 import { describe, expect, test } from 'vitest';
+import { limits } from '../../protocol/limits.ts';
 import type { PersistItem } from '../../protocol/persist.ts';
 import { reportOf } from '../../protocol/replica/replica.ts';
-import { comparePositions, noIncarnation, origin } from '../../protocol/words.ts';
+import { comparePositions, key, noIncarnation, origin } from '../../protocol/words.ts';
 import { position } from './positions.ts';
 import { put, Stage } from './stage.ts';
 
@@ -268,6 +269,74 @@ describe('P28: what somebody still needs of a log is not trimmed', () => {
     stage.pass(200);
     // What t lacks is nowhere in the log any more: it comes back by a snapshot.
     expect(reportOf(stage.replica('t'))).toMatchObject({ state: 'lost' });
+  });
+});
+
+describe('what a joiner holds of the log is bounded', () => {
+  /** c follows the log of a as far as its disk goes, and its disk stands still. */
+  function lagging(): Stage {
+    const stage = new Stage(['a', 'c'], {}, {}, { ...limits, inFlightBytes: 1000, appendBytes: 1000 });
+    stage.order(1, ['a'], { joiner: 'c' });
+    stage.pass(200);
+    stage.order(1, ['a']);
+    stage.pass(100);
+    for (let i = 0; i < 20; i++) stage.ask('a', put('x'.repeat(1000), { key: key(`k${i}`) }));
+    stage.pass(200);
+    stage.stall('c');
+    stage.order(1, ['a'], { joiner: 'c' });
+    stage.pass(200);
+    expect(stage.replica('a').down).toMatchObject({ state: 'open', heard: 0 });
+    expect(stage.replica('a').down?.sent).toBeLessThan(10);
+    return stage;
+  }
+
+  test('retention waits for it, and no longer when the log takes far more than that', () => {
+    const stage = lagging();
+    stage.trim('a', 15);
+    expect(stage.replica('a').log.start.seq).toBe(0);
+    stage.trimOverdue('a', 15);
+    expect(stage.replica('a').log.start.seq).toBe(15);
+    // It begins anew, by a snapshot, and ends whole.
+    stage.resume('c');
+    stage.pass(1000);
+    expect(stage.replica('c').log.start.seq).toBeGreaterThanOrEqual(15);
+    expect(stage.replica('a').insync).toBe(stage.incarnation('c'));
+    stage.order(2, ['a', 'c']);
+    stage.pass(100);
+    stage.grant('a', 'c');
+    for (let i = 0; i < 20; i++) expect(stage.read('c', `k${i}`)).toBe('x'.repeat(1000));
+  });
+
+  test('one that has not even answered holds it no longer either', () => {
+    const stage = lagging();
+    stage.hold('c>a');
+    stage.link('a', 'c', false);
+    stage.link('a', 'c', true);
+    stage.pass(100);
+    expect(stage.replica('a').down?.state).toBe('offered');
+    stage.trim('a', 15);
+    expect(stage.replica('a').log.start.seq).toBe(0);
+    stage.trimOverdue('a', 15);
+    expect(stage.replica('a').log.start.seq).toBe(15);
+  });
+
+  test('a member that comes back is waited for, because nothing commits meanwhile', () => {
+    const stage = new Stage(['h', 't']);
+    stage.order(1, ['h', 't']);
+    stage.run();
+    stage.ask('h', put('1'));
+    stage.run();
+    const old = stage.snapshot('t');
+    for (const v of ['2', '3']) stage.ask('h', put(v));
+    stage.pass(200);
+    stage.crash('t');
+    stage.restore('t', old);
+    stage.start('t');
+    stage.stallLogReads('h');
+    stage.order(2, ['h', 't']);
+    stage.run();
+    stage.trimOverdue('h', 3);
+    expect(stage.replica('h').log.start.seq).toBe(1);
   });
 });
 

@@ -3,7 +3,7 @@
  * them go. One slot, no coordinator: the script hands out chain versions and leases itself, in any order it likes.
  */
 
-import { readEntry } from '../../protocol/entry.ts';
+import { type Entry, readEntry } from '../../protocol/entry.ts';
 import { featureLevel } from '../../protocol/features.ts';
 import { type Limits, limits as usualLimits } from '../../protocol/limits.ts';
 import type { AssignmentSet, Heartbeat, PeerMessage, SpaceLevel } from '../../protocol/messages.ts';
@@ -30,6 +30,7 @@ import {
   reign,
   requestNumber,
   revision,
+  type Seq,
   seq,
   slot,
 } from '../../protocol/words.ts';
@@ -339,9 +340,16 @@ export class Stage {
     this.pass(2 * defaultTimings.beaconMs);
   }
 
+  /** The log takes far more than retention allows: up to here it waits for nobody. */
+  trimOverdue(name: string, upTo: number): void {
+    const tops = [{ slot: slot(0), seq: seq(upTo) }];
+    this.#handle(this.actor(name), { kind: 'trim', upTo: tops, overdue: tops });
+    this.pass(2 * defaultTimings.beaconMs);
+  }
+
   /** The same at this very moment, with a batch that somebody waits for. */
   trimNow(name: string, upTo: number): void {
-    this.#handle(this.actor(name), { kind: 'trim', upTo: [{ slot: slot(0), seq: seq(upTo) }] });
+    this.#handle(this.actor(name), { kind: 'trim', upTo: [{ slot: slot(0), seq: seq(upTo) }], overdue: [] });
   }
 
   /** Lets `ms` pass in steps of 10 ms, with everything that is due. */
@@ -553,7 +561,7 @@ export class Stage {
     }
     for (const r of e.logReads)
       if (!this.#slowLogs.has(a.name))
-        a.core.handle({ kind: 'logRead', id: r.id, entries: held.log.filter((x) => x.seq >= r.from) }, now);
+        a.core.handle({ kind: 'logRead', id: r.id, entries: within(held.log, r.from, r.maxBytes) }, now);
     for (const s of e.scans) {
       const event = { kind: 'scanned', id: s.id, result: a.disk.scan(s.slot, s.after, 1000) } as const;
       const slowScans = this.#slowScans.get(a.name);
@@ -562,6 +570,16 @@ export class Stage {
     }
     return e.fetches.length + e.logReads.length + e.scans.length > 0;
   }
+}
+
+/** Entries from a sequence on, until they are that many bytes. */
+function within(log: readonly Entry[], from: Seq, maxBytes: number): Entry[] {
+  let bytes = 0;
+  return log.filter((e) => {
+    if (e.seq < from || bytes >= maxBytes) return false;
+    bytes += e.bytes.length;
+    return true;
+  });
 }
 
 const text = new TextDecoder();

@@ -3,7 +3,7 @@
 import type { Message, PeerMessage } from '../../protocol/messages.ts';
 import type { Effects, NodeConfig, NodeEvent, Now } from '../../protocol/node/contract.ts';
 import { NodeCore } from '../../protocol/node/node.ts';
-import type { Batch } from '../../protocol/persist.ts';
+import type { Batch, LogTop } from '../../protocol/persist.ts';
 import type { Failure, Page, Reply, Request } from '../../protocol/requests.ts';
 import { type NodeName, noIncarnation } from '../../protocol/words.ts';
 import type { Random } from '../random.ts';
@@ -41,7 +41,8 @@ export interface NodeHost {
   /** Its store failed: nothing is acknowledged any more. */
   readonly failed: boolean;
   leave(): void;
-  trim(upTo: Extract<NodeEvent, { kind: 'trim' }>['upTo']): void;
+  /** What retention wants gone, and what it waits for nobody with. */
+  trim(upTo: readonly LogTop[], overdue: readonly LogTop[]): void;
   /** Ends the process; `quiet`: its machine went with it. */
   kill(quiet: boolean): void;
 }
@@ -333,7 +334,7 @@ export function createNodeHost(
       return failed;
     },
     leave: () => loop.deliver({ kind: 'leave' }),
-    trim: (upTo) => loop.deliver({ kind: 'trim', upTo }),
+    trim: (upTo, overdue) => loop.deliver({ kind: 'trim', upTo, overdue }),
     kill,
   };
   network.listen(config.place.address, port);

@@ -3,7 +3,8 @@
  * and the log is wanted back as soon as it can go. It knows no method by name but the few that it treats in a special way,
  * so a method that comes later is late as well.
  */
-import type { LogTop, Store } from '../../node/store/store.ts';
+import type { Store } from '../../node/store/store.ts';
+import type { LogTop } from '../../protocol/persist.ts';
 import type { Seq, Slot } from '../../protocol/words.ts';
 import type { Random } from '../../sim/random.ts';
 
