@@ -137,8 +137,9 @@ export function flow(r: Replica, ctx: Context): void {
 /** Says again what the neighbours may not have heard (P7, P8). Called with every beacon tick. */
 export function beacon(r: Replica, ctx: Context): void {
   const d = r.down;
-  if (d?.state === 'open' && (r.log.end.seq > r.commit || d.heard < d.sent || d.toldCommit < r.commit))
-    flowDown(r, ctx, true);
+  // What a joiner has on disk says nothing of the commit marks that it heard: one that was lost is told again.
+  const told = d !== null && d.toldCommit >= r.commit && (!isTail(r) || d.saidCommit >= r.commit);
+  if (d?.state === 'open' && (r.log.end.seq > r.commit || d.heard < d.sent || !told)) flowDown(r, ctx, true);
   // The tail of an idle chain has no reason to ask its joiner: the joiner says by itself what it has.
   if (r.role === 'joiner') flowUp(r, ctx, true);
 }
@@ -388,6 +389,7 @@ export function onCommit(
   if (isTail(r)) {
     if (m.durable.seq > r.log.end.seq || versionAt(r.log, m.durable.seq) !== m.durable.version) return;
     noteHeard(d, m.durable.seq);
+    d.saidCommit = m.commit.seq;
     r.joinerDisk = m.durable.seq;
     r.joinerCopied = m.copied;
     return advance(r, ctx);

@@ -49,6 +49,7 @@ export function offer(r: Replica, ctx: Context): void {
     toldDurable: 0 as Seq,
     toldCommit: 0 as Seq,
     heard: 0 as Seq,
+    saidCommit: 0 as Seq,
     flying: [],
     flyingBytes: 0,
     features: 1,

@@ -45,6 +45,8 @@ export interface Downstream {
   toldCommit: Seq;
   /** Highest commit mark (member) or own durable mark (joiner) heard from it. */
   heard: Seq;
+  /** Commit mark of a joiner, as it said last. */
+  saidCommit: Seq;
   /** What was sent in this session and is above `heard`, message by message, and its bytes together. */
   readonly flying: { readonly upTo: Seq; readonly bytes: number }[];
   flyingBytes: number;

@@ -139,6 +139,30 @@ describe('R42: a copy over a slow link comes to its end', () => {
   });
 });
 
+describe('a joiner hears each commit mark', () => {
+  test('one that was lost on the way is told again, although nothing else is to be said', () => {
+    const stage = beforeJoin();
+    stage.stallScans('b');
+    stage.order(2, ['a', 'b'], { joiner: 'c' });
+    stage.pass(60);
+    stage.hold('b>c');
+    stage.ask('a', put('2'));
+    stage.run();
+    for (const m of stage.takeWaiting('b>c'))
+      if (m.kind === 'append' && m.entries.length > 0) stage.inject('b', 'c', m);
+    stage.pass(200);
+    stage.takeWaiting('b>c');
+    expect([stage.replica('b').commit, stage.replica('c').disk, stage.replica('c').commit]).toEqual([
+      2, 2, 1,
+    ]);
+    stage.release('b>c');
+    stage.answerScans('b');
+    stage.pass(1000);
+    admit(stage);
+    expect(stage.read('c')).toBe('2');
+  });
+});
+
 describe('R42: the position of a read covers what it returned', () => {
   test.each(['session', 'eventual', 'strong'] as const)(
     'a %s read whose value was overwritten while the store was read names the new position',
