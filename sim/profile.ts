@@ -49,7 +49,7 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
       spreadMs: random.pick([0.2, 3, 30]),
       scanMs: random.pick([1, 30, 200, 1500]),
     },
-    faults: pickFaults(random),
+    faults: pickFaults(random, seed),
     faultEveryMs: random.pick([80, 200, 500]),
     faultForMs: random.pick([
       [10, 500],
@@ -79,9 +79,15 @@ function pickTimings(random: Random): Timings {
   };
 }
 
+/** Drawn from a stream of their own, so that seeds which do not have them stay the runs that they were. */
+const apart: readonly FaultClass[] = ['torn'];
+const together = faultClasses.filter((name) => !apart.includes(name));
+
 /** Between one class and all of them. */
-function pickFaults(random: Random): FaultClass[] {
+function pickFaults(random: Random, seed: number): FaultClass[] {
   const share = random.pick([0.1, 0.25, 0.5, 0.9]);
-  const chosen = faultClasses.filter(() => random.chance(share));
-  return chosen.length === 0 ? [random.pick(faultClasses)] : chosen;
+  const chosen = together.filter(() => random.chance(share));
+  const usual = chosen.length === 0 ? [random.pick(together)] : chosen;
+  const own = createRandom(seed + 0x5eed);
+  return [...usual, ...apart.filter(() => own.chance(share / 2))];
 }

@@ -24,6 +24,8 @@ const mix: readonly FaultKind[] = [
   'replace',
 ];
 const lastsMs = 60_000;
+/** Of the 600 that are tried. Below it too little happened between the faults; above it a slow machine fails no test. */
+const acknowledgedPerSecondMin = 10;
 const seed = 20;
 
 test('a minute of torture loses nothing and answers nothing wrong', { timeout: 600_000 }, async () => {
@@ -50,7 +52,7 @@ test('a minute of torture loses nothing and answers nothing wrong', { timeout: 6
   expect(result.wrong, `${said.join('\n')}\nsee ${folder}`).toEqual([]);
   expect(result.undecided).toEqual([]);
   expect(result.done.filter(({ leftOut }) => leftOut === '').length).toBeGreaterThanOrEqual(mix.length - 3);
-  expect(result.acknowledgedPerSecond).toBeGreaterThan(0);
+  expect(result.acknowledgedPerSecond).toBeGreaterThanOrEqual(acknowledgedPerSecondMin);
   await clean(folder);
 });
 

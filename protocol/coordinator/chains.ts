@@ -4,7 +4,7 @@
  * followed by another when its members installed it, or by one that leaves the silent ones out (P17).
  */
 import type { Change } from '../planner/planner.ts';
-import type { ChainVersion, NodeName } from '../words.ts';
+import { type ChainVersion, comparePositions, type NodeName } from '../words.ts';
 import { keepApart } from './damping.ts';
 import { guarded, statusOf } from './liveness.ts';
 import { acknowledgedLeaving, leaseUntil } from './nodes.ts';
@@ -109,7 +109,7 @@ function leaveOutGone(s: CoordinatorState, c: SavedChain): boolean {
   if (out.length === 0) return false;
   const rest = c.members.filter((m) => !out.some((x) => x.m === m));
   // The last one that surely has everything is never removed; the chain waits for it (4.8, 4.1).
-  if (!rest.some((m) => m.whole)) return false;
+  if (!rest.some((m) => m.whole || outlasts(s, c, m, rest))) return false;
   if (out.some((x) => x.why.endsWith('is dead')) && guarded(s)) {
     s.waitingFor = 'more than half of the nodes vanished at once: waiting before anybody is left out';
     return false;
@@ -121,6 +121,22 @@ function leaveOutGone(s: CoordinatorState, c: SavedChain): boolean {
     out.map((x) => x.m),
     out.map((x) => x.why).join('; '),
   );
+}
+
+/**
+ * A member that was taken in and has not answered yet holds all that was committed (R10), only nobody could be sure that
+ * it does so still. Where everybody who surely had everything says that he lost the end of his log, and this one holds
+ * more than each of them, nobody else is left to carry the chain (R49).
+ */
+function outlasts(s: CoordinatorState, c: SavedChain, m: SavedMember, rest: readonly SavedMember[]): boolean {
+  const own = s.heard.get(m.node)?.reports.get(c.slot);
+  if (own === undefined || !installed(s, c, m)) return false;
+  return c.members.every((x) => {
+    if (!x.whole || rest.includes(x)) return !x.whole;
+    const n = nodeOf(s.work, x.node);
+    const report = s.heard.get(x.node)?.reports.get(c.slot);
+    return n?.store === x.store && report?.state === 'lost' && comparePositions(own.end, report.end) > 0;
+  });
 }
 
 /** A new version. Leases of those it leaves out are denied from this moment on. */

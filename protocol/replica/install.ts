@@ -114,7 +114,6 @@ function stopActing(r: Replica, ctx: Context): void {
 export function activate(r: Replica, ctx: Context, a: Assignment): void {
   const carriedRead = r.readable;
   const carriedTail = r.answering;
-  r.promisers ??= namesBefore(r.known, ctx.name);
   r.assignment = a;
   r.known = a;
   r.ahead = namesBefore(a, ctx.name);
@@ -162,6 +161,8 @@ export function activate(r: Replica, ctx: Context, a: Assignment): void {
   if (isTail(r) && !r.answering) r.readable = false;
   if (isHead(r)) {
     r.shaken = true;
+    // What those before it promised to an earlier process concerns nobody any more.
+    r.promisers ??= [];
     rebuildRequests(r);
   } else r.requests.clear();
   if (r.role === 'none') r.copy = null;
@@ -180,8 +181,8 @@ export function activate(r: Replica, ctx: Context, a: Assignment): void {
 }
 
 /** Who stands before this node in the chain; everybody when it is the joiner. */
-function namesBefore(a: Assignment | null, name: NodeName): NodeName[] {
-  const names = (a?.members ?? []).map((m) => m.node);
+function namesBefore(a: Assignment, name: NodeName): NodeName[] {
+  const names = a.members.map((m) => m.node);
   const own = names.indexOf(name);
   return own < 0 ? names : names.slice(0, own);
 }

@@ -169,7 +169,7 @@ export interface Replica {
   /** Highest durable mark told to a successor, and heard from predecessors, ever (R15). */
   passed: Position;
   promised: Position;
-  /** Who stood before this replica when it heard that mark; null = this process has not looked yet. */
+  /** Who stood before this replica when it heard that mark; null = all, since this process did not agree with anybody yet. */
   promisers: readonly NodeName[] | null;
   /** Who stands before it now. */
   ahead: readonly NodeName[];

@@ -12,6 +12,8 @@ export const faultClasses = [
   'blank',
   /** A node comes back with a disk as it was some time ago. */
   'rollback',
+  /** All storage processes die at once, and one disk lost its last batches, synced or not. */
+  'torn',
   /** A second process of a node starts elsewhere from its volume while the old one still runs. */
   'twin',
   /** A process stands still for longer than a lease, and takes everything that queued up when it goes on. */

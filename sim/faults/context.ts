@@ -20,9 +20,10 @@ export interface FaultContext {
   damaged(disk: Disk): void;
   /**
    * For losses that a store survives only one at a time: ends all other faults, lets none begin until what is lost now
-   * is made good, and calls back when the others have had time to find each other.
+   * is made good, and calls back when the others have had time to find each other; `before` is called so many
+   * milliseconds earlier.
    */
-  calm(then: () => void): void;
+  calm(then: () => void, before?: { readonly ms: number; act(): void }): void;
   /** The fault hit something that was at work. Counted when an operation of a client was under way. */
   took(): void;
 }

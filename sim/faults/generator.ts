@@ -23,6 +23,7 @@ import {
   power,
   rollback,
   suspend,
+  torn,
   trim,
   twin,
   walljump,
@@ -36,6 +37,7 @@ const injections: Record<FaultClass, Inject> = {
   blackout,
   blank,
   rollback,
+  torn,
   twin,
   freeze,
   suspend,
@@ -129,8 +131,9 @@ export function createFaults(
         last = seat;
       },
       damaged: truth.damaged,
-      calm(then) {
+      calm(then, before) {
         waits = calm(then);
+        if (before !== undefined) schedule.after(waits - before.ms, before.act);
       },
       took() {
         trace.note('fault', 0, 0, -1, () => `${name} for ${lasts.toFixed(0)} ms`);

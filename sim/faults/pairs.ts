@@ -39,6 +39,7 @@ const atNodes: readonly FaultClass[] = [
   'power',
   'blank',
   'rollback',
+  'torn',
   'twin',
   'freeze',
   'suspend',

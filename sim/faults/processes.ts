@@ -90,6 +90,41 @@ export const rollback: Inject = (f) => {
   });
 };
 
+/**
+ * All processes die, and what is damaged at the end of one disk takes its last batches with it. The others heard of the
+ * newest marks in memory only. They all come back before anybody is given up.
+ */
+export const torn: Inject = (f) => {
+  const seat = pickRunning(f);
+  if (seat === null) return null;
+  const { world, random } = f;
+  let over = false;
+  let tear: (() => void) | null = null;
+  let seats: NodeSeat[] = [];
+  f.calm(
+    () => {
+      if (over || tear === null || seat.host === null || !mayLose(f, seat.disk)) return;
+      f.took();
+      seats = runningSeats(world);
+      for (const each of seats) world.endNode(each, false);
+      f.damaged(seat.disk);
+      tear();
+      for (const each of seats)
+        world.schedule.after(random.between(1, world.plan.timings.deadMs / 6), restart(world, each));
+    },
+    {
+      ms: random.pick([2, 10, 50, 200]) * random.next(),
+      act() {
+        if (seat.host !== null) tear = seat.disk.save();
+      },
+    },
+  );
+  return () => {
+    over = true;
+    for (const each of seats) restart(world, each)();
+  };
+};
+
 /** Chooses a node whose disk may lose something, and starts the node again when it did. */
 function loseSomething(f: FaultContext, lose: (seat: NodeSeat) => void): Undo {
   const seat = pickRunning(f);

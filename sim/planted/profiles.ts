@@ -218,6 +218,8 @@ export const profiles = {
   },
   /** Volumes are brought back to what they held a while ago. */
   rollbacks: { ...oneChain, ...patient, workload: mixed, faults: ['rollback', 'lag'] },
+  /** All processes die at once, and one disk lacks its last batches. */
+  torn: { ...oneChain, ...patient, workload: mixed, faults: ['torn'], faultEveryMs: 500 },
   /** Session reads between refused conditions, while members come back with older marks. */
   weakRefused: {
     ...oneChain,

@@ -1,10 +1,11 @@
-/** Stories of coordinators: leases, fencing, takeovers, who is left out (R6, R7, R10 to R14, R23 to R27, R30, R31). */
+/** Stories of coordinators: leases, fencing, takeovers, who is left out (R6, R7, R10 to R14, R23 to R27, R30, R31, R49). */
 
 import { describe, expect, test } from 'vitest';
 import { inspect } from '../../protocol/coordinator/inspect.ts';
 import { defaultTimings } from '../../protocol/timings.ts';
 import { chainVersion, epoch, incarnation, nodeName, slot, storeId } from '../../protocol/words.ts';
-import { Desk, member, stateOf, who } from './desk.ts';
+import { Desk, member, type Says, stateOf, who } from './desk.ts';
+import { position } from './positions.ts';
 
 const names = (desk: Desk): string[] => desk.chain.members.map((m) => m.node);
 const timings = (readLeaseMs: number) => ({ ...defaultTimings, readLeaseMs, heartbeatMs: 100 });
@@ -138,6 +139,34 @@ test('R7: a joiner that was just taken in does not carry a chain on alone', () =
   desk.advance(20_000, ['l'], () => desk.beat('l', 'd', { version: 2, state: 'member' }));
   expect(names(desk)).toEqual(['a', 'd']);
   expect(desk.chain.version).toBe(2);
+});
+
+describe('R49: everybody who surely had everything lost the end of his log', () => {
+  const at = (end: number): Says => ({ version: 1, end: position(1, end) });
+  const takenIn = (says: Says, other: Says): Desk => {
+    const desk = new Desk(
+      stateOf('ad', { members: [member('a'), member('d', { whole: false })], handedOut: true }),
+    );
+    desk.add('l', { replicationFactor: 2 });
+    desk.lead('l');
+    desk.advance(3000, ['l'], () => {
+      desk.beat('l', 'a', says);
+      desk.beat('l', 'd', { ...other, version: desk.chain.version });
+    });
+    return desk;
+  };
+
+  test('a member that was just taken in and holds more carries the chain on', () => {
+    expect(names(takenIn({ ...at(3), state: 'lost' }, { ...at(4), state: 'member' }))).toEqual(['d']);
+  });
+
+  test('not one that holds no more', () => {
+    expect(names(takenIn({ ...at(4), state: 'lost' }, { ...at(4), state: 'member' }))).toEqual(['a', 'd']);
+  });
+
+  test('nor while one who may have everything is only away', () => {
+    expect(names(takenIn({ ...at(3), state: 'member' }, { ...at(4), state: 'member' }))).toEqual(['a', 'd']);
+  });
 });
 
 describe('R10: a joiner becomes the tail only by a report of the present version about its present process', () => {

@@ -28,6 +28,7 @@ import {
   nodeName,
   noIncarnation,
   origin,
+  type Position,
   reign,
   revision,
   slot,
@@ -49,6 +50,8 @@ export interface Says {
   readonly version?: number;
   readonly state?: ReplicaReport['state'];
   readonly insync?: Incarnation;
+  /** The end of its log. */
+  readonly end?: Position;
   /** A version that it refused. */
   readonly refused?: number;
   /** The set that it holds, when that is not the newest of the coordinator that it speaks to. */
@@ -208,7 +211,7 @@ export class Desk {
       version: chainVersion(says.version ?? 1),
       state: says.state ?? 'serving',
       insync: says.insync ?? noIncarnation,
-      end: origin,
+      end: says.end ?? origin,
       commit: origin,
       why: '',
       refused: chainVersion(says.refused ?? 0),

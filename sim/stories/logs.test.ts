@@ -1,4 +1,4 @@
-/** Stories of what a disk forgot or kept too long, and of joins (R10, R15, R19, R20, R22, R28, R29). */
+/** Stories of what a disk forgot or kept too long, and of joins (R10, R15, R19, R20, R22, R28, R29, R49). */
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../protocol/limits.ts';
 import type { PersistItem } from '../../protocol/persist.ts';
@@ -133,6 +133,110 @@ describe('R15: a member that lost the durable end of its log goes, the witness s
     stage.run();
     expect(stage.replica('h').role).toBe('none');
     expect(stage.replica('t').log.end).toEqual(position(1, 1));
+  });
+});
+
+describe('R49: after a crash of all nothing is dropped at the word of a head whose disk lost the end of its log', () => {
+  const names = ['h', 'm', 't'] as const;
+
+  /** Two acknowledged writes, then all are killed, before any mark but those of the appending batches was saved. */
+  function killed(version = 1, order: readonly string[] = names): Stage {
+    const stage = new Stage(names);
+    stage.order(version, order);
+    stage.run();
+    for (const v of ['1', '2']) {
+      const tag = stage.ask(order[0] as string, put(v));
+      stage.run();
+      expect(stage.reply(tag)?.kind).toBe('written');
+    }
+    for (const name of names) stage.crash(name);
+    return stage;
+  }
+
+  function tear(stage: Stage, name: string, kept: number): void {
+    const held = stage.actor(name).disk.slot(stage.replica(name).slot);
+    held.log.splice(kept);
+    held.marks = { ...held.marks, passed: origin };
+    stage.start(name);
+  }
+
+  test.each([0, 1])(
+    'its followers keep the acknowledged writes, and it comes back for them: %i left',
+    (kept) => {
+      const stage = killed();
+      stage.start('m');
+      stage.start('t');
+      for (const name of ['m', 't'])
+        expect(stage.actor(name).disk.slot(stage.replica(name).slot).marks.promised.seq).toBeLessThan(2);
+      tear(stage, 'h', kept);
+      stage.order(2, names);
+      stage.run();
+      expect(reportOf(stage.replica('h'))).toMatchObject({ state: 'lost' });
+      expect([stage.replica('m').lost, stage.replica('t').lost]).toEqual(['', '']);
+      stage.order(3, ['m', 't'], { joiner: 'h' });
+      stage.run();
+      stage.grant('m', 't');
+      expect(stage.read('m')).toBe('2');
+      expect(stage.read('t')).toBe('2');
+      expect(stage.replica('h').log.end).toEqual(position(1, 2));
+    },
+  );
+
+  test('nor of one in the middle, nor of several', () => {
+    const stage = killed();
+    stage.start('t');
+    tear(stage, 'h', 0);
+    tear(stage, 'm', 1);
+    stage.order(2, names);
+    stage.run();
+    expect(reportOf(stage.replica('h'))).toMatchObject({ state: 'lost' });
+    stage.order(3, ['m', 't']);
+    stage.run();
+    expect(reportOf(stage.replica('m'))).toMatchObject({ state: 'lost' });
+    stage.order(4, ['t'], { joiner: 'm' });
+    stage.run();
+    stage.grant('t');
+    expect(stage.read('t')).toBe('2');
+    expect(stage.replica('m').log.end).toEqual(position(1, 2));
+  });
+
+  test('nor of one that a new order moved to the front meanwhile', () => {
+    const stage = killed(1, ['m', 'h', 't']);
+    stage.start('m');
+    stage.start('t');
+    tear(stage, 'h', 1);
+    stage.order(2, names);
+    stage.run();
+    expect(reportOf(stage.replica('h'))).toMatchObject({ state: 'lost' });
+    expect(stage.replica('m').log.end).toEqual(position(1, 2));
+  });
+
+  test('one in the middle that lost its end behind a head that has it is sent it again', () => {
+    const stage = killed();
+    stage.start('h');
+    stage.start('t');
+    tear(stage, 'm', 1);
+    stage.order(2, names);
+    stage.run();
+    for (const name of names) expect(reportOf(stage.replica(name)).why).toBe('');
+    stage.grant('m', 't');
+    expect([stage.read('m'), stage.read('t')]).toEqual(['2', '2']);
+  });
+
+  test('who goes on living behind a head that was started anew drops what was not promised', () => {
+    const stage = new Stage(names);
+    stage.order(1, names);
+    stage.run();
+    stage.stall('h');
+    stage.ask('h', put('1'));
+    stage.run();
+    expect(stage.replica('t').disk).toBe(1);
+    stage.crash('h');
+    stage.start('h');
+    stage.order(2, names);
+    stage.run();
+    for (const name of names) expect(reportOf(stage.replica(name)).why).toBe('');
+    expect(stage.replica('t').log.end).toEqual(origin);
   });
 });
 

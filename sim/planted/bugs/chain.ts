@@ -138,6 +138,32 @@ export const chainBugs: readonly PlantedBug[] = [
     inStory('R15'),
   ),
   bug(
+    'promised-as-saved',
+    'R49',
+    'a process that was started takes only that for promised which its last batch said',
+    [
+      edit(
+        replica,
+        'r.promised = comparePositions(b.marks.promised, log.end) > 0 ? b.marks.promised : log.end;',
+        'r.promised = b.marks.promised;',
+      ),
+    ],
+    'torn',
+  ),
+  bug(
+    'promised-by-the-saved-order',
+    'R49',
+    'after a start nobody is bound who stood behind in the order that was saved last',
+    [
+      edit(
+        install,
+        'r.assignment = a;\n  r.known = a;',
+        'if (r.known !== null) r.promisers ??= namesBefore(r.known, ctx.name);\n  r.assignment = a;\n  r.known = a;',
+      ),
+    ],
+    inStory('R49'),
+  ),
+  bug(
     'power-cut-believed',
     '2.7',
     'a replica believes its log after a power cut that may have taken the end of it',

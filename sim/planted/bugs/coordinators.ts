@@ -66,11 +66,18 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     [
       edit(
         chains,
-        '  if (!rest.some((m) => m.whole)) return false;',
+        '  if (!rest.some((m) => m.whole || outlasts(s, c, m, rest))) return false;',
         '  if (rest.length === 0) return false;',
       ),
     ],
     inStory('R7'),
+  ),
+  bug(
+    'waits-for-who-lost-it',
+    'R49',
+    'a chain waits for ever for a member that lost the end of its log, beside one that has it and never answered yet',
+    [edit(chains, 'm.whole || outlasts(s, c, m, rest)', 'm.whole')],
+    inStory('R49'),
   ),
   bug(
     'blank-store-is-member',
