@@ -19,8 +19,14 @@ export async function exportAll({ settings, flags, world }: Context, file?: stri
   const sink = file === undefined || file === '-' ? stdoutSink(world) : await fileSink(file);
   const progress = progressOn(world.stderr, 'export');
   let count = 0;
+  let lacking = 0;
   await withClient(settings, async (client) => {
-    for await (const entry of client.entries()) {
+    const onDamaged = (key: Uint8Array): void => {
+      if (!startsWith(key, prefix)) return;
+      lacking++;
+      world.stderr.write(`no member has a sound record of ${JSON.stringify(keyData(key))}: it is left out\n`);
+    };
+    for await (const entry of client.entries({ onDamaged })) {
       progress.update(entry.slot, client.slots, count);
       if (!startsWith(entry.key, prefix)) continue;
       await sink.write(lineOf(entry));
@@ -29,6 +35,10 @@ export async function exportAll({ settings, flags, world }: Context, file?: stri
   }).finally(() => progress.end());
   await sink.end();
   world.stderr.write(`exported ${count} records\n`);
+  if (lacking > 0)
+    throw new CommandFailed(
+      `${lacking} keys are not in the export: put or delete them, or bring back a member that holds them, and export again`,
+    );
 }
 
 const lineOf = ({ key, value }: StoredEntry): string =>

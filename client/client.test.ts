@@ -338,6 +338,7 @@ describe('entries', () => {
     kind: 'listed',
     id: asked.id,
     values: names.map(value),
+    damaged: [],
     next: next === null ? null : asKey(next),
     at: origin,
   });
@@ -383,6 +384,21 @@ describe('entries', () => {
       return one;
     };
     await expect(namesOf(await client([a!]))).rejects.toMatchObject({ code: 'CORRUPT' });
+  });
+
+  test('a key of which no member has a sound record ends them, or is told', async () => {
+    const [a] = await chain('a');
+    a!.list = (m) => ({ ...page(m, ['k1', 'k3'], null), damaged: [asKey('k2')] });
+    const c = await client([a!]);
+    await expect(namesOf(c)).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringMatching(/no member of slot 0 has a record of "k2"/),
+    });
+    const damaged: string[] = [];
+    let count = 0;
+    for await (const _ of c.entries({ onDamaged: (key) => damaged.push(Buffer.from(key).toString()) }))
+      count++;
+    expect({ damaged, count }).toEqual({ damaged: ['k2'], count: 2 });
   });
 
   test('without any member that gives them there is an error', async () => {

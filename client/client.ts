@@ -100,7 +100,8 @@ export class Client {
   /**
    * Goes through all keys and values, slot by slot and in each in the order of the keys' bytes. Each page shows what one
    * member had committed when it was asked, writes that were acknowledged before included; the whole is no snapshot.
-   * @throws ChainError when no member of a slot answers in time
+   * @throws ChainError when no member of a slot answers in time; CORRUPT for a key of which no member has a sound record, unless
+   * `onDamaged` is given
    */
   entries(options: EntriesOptions = {}): AsyncGenerator<StoredEntry> {
     return entriesOf(this.#caller, { ...options, timeoutMs: options.timeoutMs ?? this.#timeoutMs });

@@ -17,6 +17,11 @@ export interface EntriesOptions {
   readonly slots?: readonly Slot[] | undefined;
   /** How long one page may be tried for, at one member after the other, in ms. @default that of the client */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Told of each key of which no member has a record that fits its checksum; the entries go on without it.
+   * @default the entries end with CORRUPT, which names the key
+   */
+  readonly onDamaged?: ((key: Uint8Array, slot: Slot) => void) | undefined;
 }
 
 const pauseMs = 50;
@@ -29,15 +34,25 @@ export async function* entriesOf(
   caller: Caller,
   options: EntriesOptions & { timeoutMs: number },
 ): AsyncGenerator<StoredEntry> {
+  const damaged = options.onDamaged ?? refuseDamaged;
   const slots = options.slots ?? Array.from({ length: caller.slots }, (_, slot) => slot as Slot);
   for (const slot of slots) {
     let after: Key | null = null;
     do {
       const page: Listed = await pageOf(caller, slot, after, options.timeoutMs);
+      for (const key of page.damaged) damaged(Buffer.from(key, 'latin1'), slot);
       for (const bytes of page.values) yield entryOf(bytes, slot, page);
       after = page.next;
     } while (after !== null);
   }
+}
+
+function refuseDamaged(key: Uint8Array, slot: Slot): never {
+  throw new ChainError(
+    'CORRUPT',
+    `no member of slot ${slot} has a record of ${JSON.stringify(Buffer.from(key).toString())} that fits its checksum; ` +
+      'put or delete the key, bring back a member that holds it, or go on without it (onDamaged)',
+  );
 }
 
 /** From any member that gives it. */

@@ -68,7 +68,7 @@ export async function startFakeNode(
     port: server.port,
     address: `127.0.0.1:${server.port}`,
     routes: routesOver([]),
-    list: ({ id }: List): Listed => ({ kind: 'listed', id, values: [], next: null, at: origin }),
+    list: ({ id }: List): Listed => ({ kind: 'listed', id, values: [], damaged: [], next: null, at: origin }),
     stop: async () => {
       for (const peer of peers) peer.close('the test stops this node');
       await server.close();

@@ -487,6 +487,8 @@ export interface Listed {
   readonly id: number;
   /** Encoded entries (readEntry), in key order. */
   readonly values: readonly Uint8Array[];
+  /** Keys in the same range of which no member has a record that verifies. */
+  readonly damaged: readonly Key[];
   /** Last key of the page; null = nothing follows. */
   readonly next: Key | null;
   readonly at: Position;

@@ -6,6 +6,7 @@ import type {
   ClientId,
   Epoch,
   Key,
+  MonoMs,
   Position,
   RequestNumber,
   Slot,
@@ -112,11 +113,21 @@ export interface Failure {
   readonly slotTime: WallMs;
 }
 
+/** A page of values that somebody asked for. */
+export interface ListAsk {
+  readonly tag: number;
+  readonly after: Key | null;
+  readonly maxBytes: number;
+  readonly until: MonoMs;
+}
+
 /** One page of a slot's values (`List` of messages.ts). */
 export interface Page {
   readonly kind: 'page';
   /** Encoded entries, in key order. */
   readonly values: readonly Uint8Array[];
+  /** Keys in the same range of which no member has a record that verifies. */
+  readonly damaged: readonly Key[];
   /** Last key of the page; null = nothing follows. */
   readonly next: Key | null;
   /** The page holds everything up to here, and perhaps later writes. */

@@ -407,8 +407,8 @@ const golden: readonly [name: string, message: unknown, hex: string][] = [
   ],
   [
     'listed',
-    { kind: 'listed', id: 300, values: [bytes('aa'), bytes('bbcc')], next: 'k', at },
-    '0905002000000000001217ea011408ac021201aa1202bbcc1a016b2205080310ac02',
+    { kind: 'listed', id: 300, values: [bytes('aa'), bytes('bbcc')], damaged: ['l'], next: 'k', at },
+    '090500200000000000121aea011708ac021201aa1202bbcc1a016b2205080310ac022a016c',
   ],
 ];
 

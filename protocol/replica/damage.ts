@@ -1,7 +1,7 @@
 /** What a replica knows of its damaged records: plain data. `repair.ts` finds copies of them. */
 import type { Entry } from '../entry.ts';
 import type { CompareAnswer } from '../messages.ts';
-import type { ReadRequest, WriteRequest } from '../requests.ts';
+import type { ListAsk, ReadRequest, WriteRequest } from '../requests.ts';
 import type { Key, MonoMs, NodeName, Seq } from '../words.ts';
 
 import type { Pin } from './pins.ts';
@@ -10,6 +10,7 @@ import type { Pin } from './pins.ts';
 export type Sufferer =
   | { readonly op: 'read'; readonly tag: number; readonly request: ReadRequest; readonly until: MonoMs }
   | { readonly op: 'write'; readonly tag: number; readonly request: WriteRequest; readonly until: MonoMs }
+  | { readonly op: 'list'; readonly ask: ListAsk; readonly until: MonoMs }
   /** A chunk of a copy, asked for anew. */
   | { readonly op: 'copy'; readonly to: NodeName; readonly after: Key | null; readonly installed: number };
 

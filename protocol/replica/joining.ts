@@ -8,6 +8,7 @@ import { invariant } from '../errors.ts';
 import type { CopyChunk, CopyRequest, SessionsChunk, SessionsRequest } from '../messages.ts';
 import type { Scanned } from '../persist.ts';
 import type { ClientId, Incarnation, Key, NodeName, Seq } from '../words.ts';
+import type { Sufferer } from './damage.ts';
 import { remember, tableOf, takeIn } from './dedupe.ts';
 import { type Item, positionAt } from './log.ts';
 import { markLost, refuseNewer } from './lost.ts';
@@ -81,8 +82,10 @@ export function onScanned(
     slot: r.slot,
     base: r.log.base,
   });
-  const part = mend(r, ctx, f, scanned);
-  if (part === null) return;
+  const { to, after, installed } = f;
+  const waits = { op: 'copy', to, after, installed } as const;
+  const part = mend(r, ctx, scanned, waits);
+  if (part === 'waits' || part === 'full') return;
   const { values, next } = overlay(r, f.after, part, ctx.limits.copyBytes);
   ctx.send(f.to, {
     kind: 'copyChunk',
@@ -106,7 +109,7 @@ function unreadable(r: Replica, ctx: Context, f: Fetch & { kind: 'copy' }): void
 }
 
 /** What of a scan can be sent now: damaged records in it were replaced, or are known to be nowhere. */
-interface Mended {
+export interface Mended {
   readonly values: readonly Uint8Array[];
   readonly next: Key | null;
   readonly nowhere: readonly Key[];
@@ -114,9 +117,14 @@ interface Mended {
 
 /**
  * Damaged records of a scan are repaired before they are sent. One that is not known yet ends the chunk before it; when it is
- * the first, the scan goes on when it is known. What no member has any more travels as damaged: it stops no join.
+ * the first, who waits for the scan goes on when it is known, unless there is no room for one more repair (`full`). What no member has any more travels as damaged: it stops no join.
  */
-function mend(r: Replica, ctx: Context, f: Fetch & { kind: 'copy' }, scanned: Scanned): Mended | null {
+export function mend(
+  r: Replica,
+  ctx: Context,
+  scanned: Scanned,
+  waits: Sufferer & { op: 'copy' | 'list' },
+): Mended | 'waits' | 'full' {
   if (scanned.damaged.length === 0) return { ...scanned, nowhere: [] };
   const values: Uint8Array[] = [...scanned.values];
   const nowhere: Key[] = [];
@@ -127,16 +135,18 @@ function mend(r: Replica, ctx: Context, f: Fetch & { kind: 'copy' }, scanned: Sc
       if (repair.record !== null) values.push(repair.record.bytes);
     } else if (repair?.state === 'nowhere') nowhere.push(key);
     else {
-      const waits = repair?.waiting.some((s) => s.op === 'copy' && s.to === f.to) === true;
       const first = covered === null && !scanned.values.some((bytes) => keyOf(bytes) < key);
-      const { to, after, installed } = f;
-      damagedRecord(r, ctx, key, first && !waits ? { op: 'copy', to, after, installed } : null);
-      return first ? null : cutBefore(key, { values, next: covered, nowhere });
+      const known = repair?.waiting.some((s) => sameCopy(s, waits)) === true;
+      const begun = damagedRecord(r, ctx, key, first && !known ? waits : null);
+      if (first) return begun ? 'waits' : 'full';
+      return cutBefore(key, { values, next: covered, nowhere });
     }
     covered = key;
   }
   return { values, next: scanned.next, nowhere };
 }
+
+const sameCopy = (a: Sufferer, b: Sufferer): boolean => a.op === 'copy' && b.op === 'copy' && a.to === b.to;
 
 function cutBefore(key: Key, part: Mended): Mended {
   const values = part.values.filter((bytes) => keyOf(bytes) < key);

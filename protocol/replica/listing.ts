@@ -3,16 +3,16 @@
  * for: it is proven as a strong read is (reading.ts), and what is committed and not yet in the store's answer is laid
  * over it (R42). Pages are no snapshot: later ones may show later writes.
  */
+import { readEntry } from '../entry.ts';
 import { invariant } from '../errors.ts';
 import type { Scanned } from '../persist.ts';
 import { failure } from '../replies.ts';
-import type { Failure } from '../requests.ts';
+import type { Failure, ListAsk } from '../requests.ts';
 import type { Key, Seq } from '../words.ts';
-import { overlay } from './joining.ts';
+import { type Mended, mend, overlay } from './joining.ts';
 import { positionAt } from './log.ts';
 import { pinEffects, unpin } from './pins.ts';
-import { damagedRecord } from './repair.ts';
-import { type Context, type Fetch, isTail, type ListAsk, type Replica } from './state.ts';
+import { type Context, type Fetch, isTail, type Replica } from './state.ts';
 
 /** It may answer as what it is, and what it holds is a whole state. */
 export const mayList = (r: Replica): boolean =>
@@ -71,10 +71,8 @@ export function answerPage(
   }
   if (!whole || (f.proof === 'lease' && !ctx.leaseCovers(r))) return false;
   const upTo = Math.max(f.upTo, r.commit) as Seq;
-  const rotten = scanned === 'corrupt' ? undefined : scanned.damaged.find((key) => !inMemory(r, key, upTo));
-  if (scanned === 'corrupt' || rotten !== undefined) {
-    if (rotten !== undefined) damagedRecord(r, ctx, rotten, null);
-    const why = `a value of slot ${r.slot} stored at ${ctx.name} fails its checksum; ask another member`;
+  if (scanned === 'corrupt') {
+    const why = `the values of slot ${r.slot} stored at ${ctx.name} can't be read; ask another member`;
     ctx.page(tag, failure('CORRUPT', why, { route: r.assignment }));
     return true;
   }
@@ -82,11 +80,24 @@ export function answerPage(
     slot: r.slot,
     base: r.log.base,
   });
+  // Damaged records are repaired before the page is given; what no member has is named in it.
+  const damaged = scanned.damaged.filter((key) => !inMemory(r, key, upTo));
+  const part = mend(r, ctx, { ...scanned, damaged }, { op: 'list', ask: f.ask, until: f.ask.until });
+  if (part === 'waits') return true;
+  if (part === 'full') {
+    ctx.page(tag, notListed(r, ctx, ': too many of its records are being repaired'));
+    return true;
+  }
   const most = Math.min(Math.max(1, maxBytes), ctx.limits.listBytes);
-  ctx.page(tag, {
-    kind: 'page',
-    ...overlay(r, after, scanned, most, upTo),
-    at: positionAt(r.log, upTo),
-  });
+  const page = overlay(r, after, damaged.length === 0 ? part : inOrder(part), most, upTo);
+  const lost = part.nowhere.filter((key) => page.next === null || key <= page.next);
+  ctx.page(tag, { kind: 'page', ...page, damaged: lost, at: positionAt(r.log, upTo) });
   return true;
+}
+
+/** Records that were repaired stand behind the others. */
+function inOrder(part: Mended): Pick<Scanned, 'values' | 'next'> {
+  const keyOf = (bytes: Uint8Array): Key => readEntry(bytes)?.key as Key;
+  const { next } = part;
+  return { next, values: [...part.values].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)) };
 }

@@ -7,22 +7,13 @@
 import { positionIn, storesValue } from '../entry.ts';
 import type { Barrier, BarrierAnswer, TailAnswer, TailQuery } from '../messages.ts';
 import { failure } from '../replies.ts';
-import type { ReadRequest } from '../requests.ts';
+import type { ListAsk, ReadRequest } from '../requests.ts';
 import type { Incarnation, MonoMs, NodeName, Position, Seq } from '../words.ts';
 import { mayList, notListed, scanPage } from './listing.ts';
 import { type Item, positionAt, versionAt } from './log.ts';
 import { damagedRecord, repairedRecord } from './repair.ts';
 import { refusalReply } from './results.ts';
-import {
-  type Context,
-  type Fetch,
-  isTail,
-  type ListAsk,
-  type Pending,
-  type Replica,
-  type Round,
-  sender,
-} from './state.ts';
+import { type Context, type Fetch, isTail, type Pending, type Replica, type Round, sender } from './state.ts';
 
 export const canRead = (r: Replica): boolean =>
   r.role === 'member' && r.readable && (!isTail(r) || r.answering);

@@ -3,7 +3,8 @@ import { failure } from '../replies.ts';
 import type { Failure, WriteRequest } from '../requests.ts';
 import type { Sufferer } from './damage.ts';
 import { scanFor } from './joining.ts';
-import { read } from './reading.ts';
+import { notListed } from './listing.ts';
+import { read, readPage } from './reading.ts';
 import { type Context, isHead, type Replica } from './state.ts';
 import { overwrite, write } from './writing.ts';
 
@@ -12,6 +13,7 @@ export function resumeFreed(r: Replica, ctx: Context): void {
   while (r.damage.freed.length > 0)
     for (const { sufferer, state } of r.damage.freed.splice(0)) {
       if (sufferer.op === 'copy') scanAgain(r, ctx, sufferer);
+      else if (sufferer.op === 'list') listAgain(r, ctx, sufferer, state);
       else if (r.role !== 'member' || r.installing !== null)
         ctx.reply(sufferer.tag, changing('NOT_READY', r));
       else if (sufferer.op === 'write' && !isHead(r)) ctx.reply(sufferer.tag, changing('NOT_HEAD', r));
@@ -32,7 +34,18 @@ function scanAgain(r: Replica, ctx: Context, s: Sufferer & { op: 'copy' }): void
   scanFor(r, ctx, s.to, joiner.incarnation, s.after);
 }
 
-function again(r: Replica, ctx: Context, s: Exclude<Sufferer, { op: 'copy' }>): void {
+/** The page is proven and read anew. */
+function listAgain(
+  r: Replica,
+  ctx: Context,
+  { ask }: Sufferer & { op: 'list' },
+  state: 'found' | 'nowhere' | 'late',
+): void {
+  if (state === 'late') ctx.page(ask.tag, notListed(r, ctx, ': a record of it is being repaired'));
+  else readPage(r, ctx, ask);
+}
+
+function again(r: Replica, ctx: Context, s: Sufferer & { op: 'read' | 'write' }): void {
   if (s.op === 'read') read(r, ctx, s.tag, s.request, s.until);
   else write(r, ctx, s.tag, s.request, s.until);
 }
@@ -43,7 +56,7 @@ const replacesAnything = (q: WriteRequest): boolean => q.op !== 'add' && q.condi
 function corruptReply(
   r: Replica,
   ctx: Context,
-  s: Exclude<Sufferer, { op: 'copy' }>,
+  s: Sufferer & { op: 'read' | 'write' },
   nowhere: boolean,
 ): Failure {
   const where = `the record of this key in slot ${r.slot} at ${ctx.name} does not fit its checksum`;

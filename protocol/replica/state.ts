@@ -4,7 +4,7 @@ import type { Limits } from '../limits.ts';
 import type { ChainMessage, CompareRequest, ReplicaReport, SpaceLevel } from '../messages.ts';
 import type { Notice } from '../node/contract.ts';
 import type { SessionRecord } from '../persist.ts';
-import type { Failure, Page, ReadRequest, Reply, WriteRequest } from '../requests.ts';
+import type { Failure, ListAsk, Page, ReadRequest, Reply, WriteRequest } from '../requests.ts';
 import type { Timings } from '../timings.ts';
 import type {
   Assignment,
@@ -304,14 +304,6 @@ export type Fetch =
       readonly proof: 'lease' | 'barrier';
       readonly pin: Pin;
     };
-
-/** A page of values that somebody asked for. */
-export interface ListAsk {
-  readonly tag: number;
-  readonly after: Key | null;
-  readonly maxBytes: number;
-  readonly until: MonoMs;
-}
 
 /** A member whose disk is short of room. */
 export interface TightDisk {

@@ -260,3 +260,63 @@ describe('10.4: a join from a member with damaged records', () => {
     expect(stage.read('j')).toBe('3');
   });
 });
+
+describe('10.1: a page of values with damaged records', () => {
+  /** Ten keys, whose records are read from the store. */
+  function filled(...names: string[]): Stage {
+    const stage = new Stage(names);
+    stage.order(1, names, { to: names });
+    stage.pass(300);
+    stage.grant(...names);
+    for (const k of ten) stage.ask(names[0] as string, put(`of ${k}`, { key: key(k) }));
+    stage.pass(300);
+    for (const name of names) stage.trim(name, ten.length);
+    return stage;
+  }
+  const ten = Array.from({ length: 10 }, (_, i) => `k${i}`);
+  const whole = ten.map((k) => `${k} of ${k}`);
+
+  /** All pages, one after the other. */
+  function pages(stage: Stage, name: string): { values: string[]; damaged: string[] } {
+    const values: string[] = [];
+    const damaged: string[] = [];
+    let after: ReturnType<typeof key> | null = null;
+    do {
+      const tag = stage.askPage(name, after);
+      stage.pass(300);
+      const page = stage.given(tag);
+      if (page?.kind !== 'page') throw new Error(`it ends with ${page?.code}`);
+      values.push(...(stage.page(tag) as string[]));
+      damaged.push(...page.damaged);
+      after = page.next;
+    } while (after !== null);
+    return { values, damaged };
+  }
+
+  test.each([['k0'], ['k5'], ['k0', 'k1', 'k4', 'k9'], ten])(
+    'is whole: the records are repaired first',
+    (...rotten) => {
+      const stage = filled('a', 'b');
+      for (const k of rotten) stage.rot('b', k);
+      expect(pages(stage, 'b')).toEqual({ values: whole, damaged: [] });
+      expect(rotten.map((k) => diskOf(stage, 'b', k))).toEqual(rotten.map((k) => `of ${k}`));
+    },
+  );
+
+  test('names what no member has, and goes on', () => {
+    const stage = filled('a', 'b');
+    for (const name of ['a', 'b']) for (const k of ['k0', 'k5']) stage.rot(name, k);
+    const rest = whole.filter((line) => !line.startsWith('k0') && !line.startsWith('k5'));
+    expect(pages(stage, 'b')).toEqual({ values: rest, damaged: ['k0', 'k5'] });
+  });
+
+  test('waits for a member that does not answer, until its time is over', () => {
+    const stage = filled('a', 'b');
+    stage.rot('b', 'k0');
+    stage.hold('a>b');
+    const tag = stage.askPage('b');
+    stage.pass(12_000);
+    expect(stage.page(tag)).toBe('NOT_READY');
+    expect(stage.actor('b').core.view().lists).toBe(0);
+  });
+});

@@ -505,6 +505,9 @@ export class Stage {
     return page.values.map((bytes) => `${readEntry(bytes)?.key} ${textIn(bytes)}`);
   }
 
+  /** The page as it was given. */
+  given = (tag: number): Page | Failure | undefined => this.#pages.get(tag)?.[0];
+
   #now(a: Actor | null): { mono: number; wall: number } {
     return { mono: this.mono, wall: wall + this.mono + (a?.wallOffset ?? 0) };
   }

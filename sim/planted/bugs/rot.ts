@@ -82,7 +82,7 @@ export const rotBugs: readonly PlantedBug[] = [
       edit(
         joining,
         "repair?.state === 'nowhere') nowhere.push(key);",
-        "repair?.state === 'nowhere') return null;",
+        "repair?.state === 'nowhere') return 'waits';",
       ),
     ],
     inStory('10.4'),
@@ -157,5 +157,25 @@ export const rotBugs: readonly PlantedBug[] = [
     'of two records of one revision the first one wins without a word',
     [edit(poll, "return 'conflict';", 'break;')],
     inStory('10.8'),
+  ),
+  bug(
+    'page-leaves-out-what-is-lost',
+    '10.1',
+    'a page of values says nothing of the keys of which no member has a record',
+    [edit('replica/listing.ts', 'damaged: lost', 'damaged: []')],
+    inStory('10.1'),
+  ),
+  bug(
+    'page-before-the-repair',
+    '10.1',
+    'a page of values takes a damaged record for one that is nowhere',
+    [
+      edit(
+        joining,
+        "} else if (repair?.state === 'nowhere') nowhere",
+        "} else if (repair?.state !== 'x') nowhere",
+      ),
+    ],
+    inStory('10.1'),
   ),
 ];
