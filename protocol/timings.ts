@@ -13,7 +13,7 @@ export interface Timings {
   readonly coordinatorRenewMs: number;
   /** Bound on the error of a clock's rate, as a fraction. */
   readonly clockRate: number;
-  /** Beacon of a link with something uncommitted, and the retry of a handshake. */
+  /** Beacon of a link with something uncommitted; repetitions of questions are counted in it (`retryMs`). */
   readonly beaconMs: number;
   /** How long results of writes are kept against retries, counted in stamps inside entries. */
   readonly dedupeHorizonMs: number;
@@ -36,6 +36,12 @@ export const defaultTimings: Timings = {
  * them, one after the other, and its first heartbeat is on its way.
  */
 export const hearingMs = (t: Timings): number => 2 * (3 * t.heartbeatMs + t.suspectMs) + t.heartbeatMs;
+
+/**
+ * How long a question waits before it is sent again for the `times`-th time: `firstMs` at first, then twice as long each
+ * time, so that repetitions over a slow way do not crowd out the answers. The repetition is the same question (R49).
+ */
+export const retryMs = (firstMs: number, times: number): number => firstMs * 2 ** Math.min(times, 4);
 
 /** What the holder of a lease may count on, from the moment it SENT its request. */
 export const leaseHeldMs = (leaseMs: number, rate: number): number => leaseMs * (1 - rate);

@@ -12,7 +12,7 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
   const replicationFactor = random.pick([1, 2, 2, 3, 3, 3, 3, 4]);
   const nodes = Math.max(replicationFactor, 2) + random.int(3);
   const os = random.chance(0.25);
-  return {
+  const plan: Plan = {
     seed,
     nodes,
     // Many slots cost much time, so few runs have them.
@@ -61,8 +61,16 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
     patienceMs: random.pick([1500, 4000]),
     limits: pickLimits(random),
     trimEveryMs: random.pick([0, 300, 2000]),
-    ...change,
   };
+  // Drawn last, so that a seed without it is what it was before there was such a thing.
+  return { ...plan, ...(random.chance(0.15) ? farApart(plan, random) : {}), ...change };
+}
+
+/** Steady latency, as long as a failure detector of these timings can bear (R49): above every repeat interval. */
+function farApart({ network, timings }: Plan, random: Random): Partial<Plan> {
+  const delayMs = timings.deadMs * random.pick([0.05, 0.1, 0.2]);
+  const spreadMs = timings.deadMs * random.pick([0.001, 0.02, 0.05]);
+  return { network: { ...network, delayMs, spreadMs } };
 }
 
 /** The defaults, faster ones, and ones whose dedupe horizon a run can outlast. */

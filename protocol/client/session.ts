@@ -6,6 +6,7 @@ import type { ErrorCode } from '../errors.ts';
 import { failure } from '../replies.ts';
 import type { Condition, Failure, ReadLevel, Reply, Request, Routes, WriteRequest } from '../requests.ts';
 import { slotOf } from '../slots.ts';
+import { retryMs } from '../timings.ts';
 import {
   type Assignment,
   type ChainVersion,
@@ -51,6 +52,8 @@ export interface Call {
   attempts: number;
   /** Attempts that may have been taken and were not answered. */
   open: number;
+  /** Attempts that were sent and not answered. */
+  silent: number;
   asked: NodeName | null;
   last: Reply | null;
 }
@@ -66,7 +69,10 @@ export type Step =
   | { readonly kind: 'wait'; readonly ms: number; readonly refresh: boolean }
   | { readonly kind: 'done'; readonly reply: Reply };
 
-/** A single attempt is given up after this and tried elsewhere, under the same number. */
+/**
+ * A single attempt is given up after this and tried elsewhere, under the same number; every second one may take twice as
+ * long as those before, so that over a slow way one of them ends with its answer (R49).
+ */
 const attemptMs = 1000;
 
 export class Session {
@@ -126,6 +132,7 @@ export class Session {
       slotTime,
       attempts: 0,
       open: 0,
+      silent: 0,
       asked: null,
       last: null,
     };
@@ -149,7 +156,7 @@ export class Session {
       to: target,
       address: this.#addresses.get(target) ?? '',
       request: this.#request(call, left),
-      timeoutMs: Math.min(left, attemptMs),
+      timeoutMs: Math.min(left, retryMs(attemptMs, Math.floor(call.silent / 2))),
     };
   }
 
@@ -233,7 +240,10 @@ export class Session {
   /** No answer will come: the connection broke, or the attempt took too long. `sent`: it may have been taken. */
   onLost(call: Call, sent: boolean): Step {
     call.last = null;
-    if (sent) this.#leaveOpen(call);
+    if (sent) {
+      call.silent++;
+      this.#leaveOpen(call);
+    }
     return { kind: 'wait', ms: Math.min(200, 10 * call.attempts), refresh: true };
   }
 

@@ -203,7 +203,7 @@ function nextEntries(r: Replica, ctx: Context, d: Downstream): Uint8Array[] {
  * was offered and is not committed goes at once: before it has that it does not go on, so that nothing of it commits (4.7).
  */
 function isFull(r: Replica, ctx: Context, d: Downstream): boolean {
-  if (d.sent >= r.commit && d.sent < d.offered) return false;
+  if (d.sent >= r.commit && d.sent < d.offered.end.seq) return false;
   return d.sent - d.heard >= ctx.limits.pendingEntries || d.flyingBytes >= ctx.limits.inFlightBytes;
 }
 

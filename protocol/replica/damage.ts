@@ -30,10 +30,13 @@ export interface Repair {
   record: Entry | null;
   /** The batch that carries it was taken. */
   taken: boolean;
-  /** Who was asked last, under which number; null: nobody can be reached. */
+  /** Who was asked last; null: nobody can be reached. */
   asked: NodeName | null;
+  /** Number of the question, the same to everybody and at each repetition. */
   round: number;
   since: MonoMs;
+  /** How often it was put. */
+  asks: number;
   /** Members whose copy is damaged too. */
   damaged: Set<NodeName>;
   /** Whether all others were found damaged once before: a read may fail by accident. */

@@ -3,6 +3,7 @@
  * offers its log to its successor only after it finished with its own predecessor at this version.
  */
 import type { Agree, Offer } from '../messages.ts';
+import { retryMs } from '../timings.ts';
 import {
   type ClientId,
   comparePositions,
@@ -18,7 +19,17 @@ import { createLog, lastCommon, positionAt, versionAt } from './log.ts';
 import { markLost } from './lost.ts';
 import { breakPins } from './pins.ts';
 import { abandonRepairs } from './repair.ts';
-import { type Context, featuresFrom, isHead, predecessor, type Replica, sender, successor } from './state.ts';
+import {
+  type Context,
+  type Downstream,
+  featuresFrom,
+  isHead,
+  predecessor,
+  type Replica,
+  sender,
+  successor,
+  type Upstream,
+} from './state.ts';
 import { abandonAll } from './waiters.ts';
 
 /** Begins the handshake with the successor, if it is this replica's turn. */
@@ -39,12 +50,24 @@ export function offer(r: Replica, ctx: Context): void {
     r.joinerDisk = 0 as Seq;
     r.joinerCopied = false;
   }
+  const offered: Offer = {
+    kind: 'offer',
+    slot: r.slot,
+    version: r.assignment.version,
+    session: r.sessions,
+    start: r.log.start,
+    runs: r.log.runs.slice(),
+    end: r.log.end,
+    commit: positionAt(r.log, r.commit),
+    features: ctx.features,
+  };
   r.down = {
     peer,
     session: r.sessions,
     state: 'offered',
     since: ctx.mono,
-    offered: r.log.end.seq,
+    offered,
+    repeats: 0,
     sent: 0 as Seq,
     toldDurable: 0 as Seq,
     toldCommit: 0 as Seq,
@@ -55,43 +78,47 @@ export function offer(r: Replica, ctx: Context): void {
     features: 1,
     reading: false,
   };
-  ctx.send(peer.node, {
-    kind: 'offer',
-    slot: r.slot,
-    version: r.assignment.version,
-    session: r.sessions,
-    start: r.log.start,
-    runs: r.log.runs.slice(),
-    end: r.log.end,
-    commit: positionAt(r.log, r.commit),
-    features: ctx.features,
-  });
+  ctx.send(peer.node, offered);
 }
 
-/** Repeats what was lost: an offer without answer, a handshake that nobody began. */
+/**
+ * Repeats what was lost: an offer without answer, a handshake that nobody began. The offer keeps its session, so that an
+ * answer to an earlier sending counts however long the way is (R49).
+ */
 export function retryHandshakes(r: Replica, ctx: Context): void {
   const peer = successor(r);
   if (peer !== null && r.shaken) {
     const d = r.down;
-    const stale = d !== null && d.state === 'offered' && ctx.mono - d.since >= 2 * ctx.timings.beaconMs;
-    if (d === null || d.peer.incarnation !== peer.incarnation || stale) offer(r, ctx);
+    if (d === null || d.peer.incarnation !== peer.incarnation) offer(r, ctx);
+    else if (d.state === 'offered' && ctx.mono - d.since >= retryMs(2 * ctx.timings.beaconMs, d.repeats))
+      repeatOffer(ctx, d);
   }
-  if (r.up === null) sayReady(r, ctx);
+  if (r.up !== null || ctx.mono - r.readyAt < retryMs(ctx.timings.beaconMs, r.readies)) return;
+  r.readies++;
+  sayReady(r, ctx);
+}
+
+function repeatOffer(ctx: Context, d: Downstream): void {
+  d.since = ctx.mono;
+  d.repeats++;
+  ctx.send(d.peer.node, d.offered);
 }
 
 /** Tells the predecessor that this replica acts under its version now. */
 export function sayReady(r: Replica, ctx: Context): void {
   const peer = predecessor(r);
   if (peer === null || r.assignment === null || !ctx.linkUp(peer.node)) return;
+  r.readyAt = ctx.mono;
   ctx.send(peer.node, { kind: 'ready', slot: r.slot, version: r.assignment.version });
 }
 
 export function onReady(r: Replica, ctx: Context, from: NodeName, incarnation: Incarnation): void {
   const peer = successor(r);
   if (peer === null || peer.node !== from || peer.incarnation !== incarnation) return;
-  // A fresh offer is on its way already: a second one would only begin the handshake again.
-  if (r.down?.state === 'offered' && ctx.mono - r.down.since < ctx.timings.beaconMs) return;
-  offer(r, ctx);
+  const d = r.down;
+  if (d?.state !== 'offered' || d.peer.incarnation !== incarnation) return offer(r, ctx);
+  // The offer may have come before it acted under this version. A fresh one is on its way already.
+  if (ctx.mono - d.since >= ctx.timings.beaconMs) repeatOffer(ctx, d);
 }
 
 /** The stream to the successor does not fit any more. */
@@ -109,7 +136,11 @@ export function onOffer(r: Replica, ctx: Context, from: NodeName, incarnation: I
     sender(r, from, incarnation) === null
   )
     return;
-  if (r.up !== null && m.session <= r.up.session) return;
+  if (r.up !== null && m.session <= r.up.session) {
+    // Repeated: nothing of the session was sent before it is agreed, so what was agreed first is still true.
+    if (m.session === r.up.session) agreeAgain(r, ctx, r.up);
+    return;
+  }
   if (r.tooOld !== '') return;
   if (r.role === 'joiner') return joinerAgrees(r, ctx, peer, m);
   // R15: a predecessor whose log ends below what it promised is no member. Nothing is dropped at its word. Who was
@@ -166,7 +197,15 @@ function joinerAgrees(r: Replica, ctx: Context, peer: Member, m: Offer): void {
       sourceEnd: m.end,
     });
   emptyReplica(r, ctx, m.commit);
-  r.copy = { of: 'values', after: null, client: 0 as ClientId, askedAt: 0, asked: false, commit: r.commit };
+  r.copy = {
+    of: 'values',
+    after: null,
+    client: 0 as ClientId,
+    askedAt: 0,
+    repeats: 0,
+    asked: false,
+    commit: r.commit,
+  };
   agree(r, ctx, peer, m, m.commit, true);
 }
 
@@ -209,17 +248,7 @@ function agree(r: Replica, ctx: Context, peer: Member, m: Offer, common: Positio
   if (r.role === 'member') r.promisers ??= r.ahead;
   drop(r, ctx, common);
   const features = featuresFrom(r, ctx);
-  r.up = {
-    peer,
-    session: m.session,
-    told: 0 as Seq,
-    toldFeatures: features,
-    toldDurable: 0 as Seq,
-    toldCopied: false,
-  };
-  r.learned = Math.max(r.learned, Math.min(m.commit.seq, common.seq)) as Seq;
-  r.offerFrom = m.end.seq;
-  ctx.send(peer.node, {
+  const agreed: Agree = {
     kind: 'agree',
     slot: r.slot,
     version: m.version,
@@ -228,7 +257,22 @@ function agree(r: Replica, ctx: Context, peer: Member, m: Offer, common: Positio
     snapshot,
     promised,
     features,
-  });
+  };
+  r.up = {
+    peer,
+    session: m.session,
+    agreed,
+    told: 0 as Seq,
+    toldFeatures: features,
+    toldDurable: 0 as Seq,
+    toldCopied: false,
+  };
+  r.learned = Math.max(r.learned, Math.min(m.commit.seq, common.seq)) as Seq;
+  r.offerFrom = m.end.seq;
+  r.readies = 0;
+  // What was asked over the old connection may be lost with it.
+  if (r.copy !== null) r.copy.askedAt = Number.NEGATIVE_INFINITY;
+  ctx.send(peer.node, agreed);
   if (!r.shaken) {
     r.shaken = true;
     // 4.6 compares with the end of the predecessor's log, on disk: its commit mark, or a prefix, is not enough (R2).
@@ -236,6 +280,11 @@ function agree(r: Replica, ctx: Context, peer: Member, m: Offer, common: Positio
     offer(r, ctx);
   }
   advance(r, ctx);
+}
+
+function agreeAgain(r: Replica, ctx: Context, up: Upstream): void {
+  up.toldFeatures = featuresFrom(r, ctx);
+  ctx.send(up.peer.node, { ...up.agreed, features: up.toldFeatures });
 }
 
 /** At the predecessor: the successor's answer. From here on entries flow. */

@@ -122,6 +122,7 @@ export function activate(r: Replica, ctx: Context, a: Assignment): void {
   r.down = null;
   r.up = null;
   r.shaken = false;
+  r.readies = 0;
   // The predecessor's mark is forgotten with its version (R5); so is what the old tail said.
   r.before = null;
   r.learned = 0 as Seq;

@@ -7,6 +7,7 @@ import { type Entry, isNewer, readEntry, storesValue } from '../entry.ts';
 import { invariant } from '../errors.ts';
 import type { CopyChunk, CopyRequest, SessionsChunk, SessionsRequest } from '../messages.ts';
 import type { Scanned } from '../persist.ts';
+import { retryMs } from '../timings.ts';
 import type { ClientId, Incarnation, Key, NodeName, Seq } from '../words.ts';
 import type { Sufferer } from './damage.ts';
 import { remember, tableOf, takeIn } from './dedupe.ts';
@@ -20,14 +21,18 @@ import { type Context, type Fetch, predecessor, type Replica, sender } from './s
 /** Scans in a row that may fail before the replica gives its place up. */
 const unreadableMax = 20;
 
-/** Asks for the next chunk; asked again with the beacon when no answer came. */
+/** So many beacons after a question the first repetition of it. */
+const copyBeacons = 10;
+
+/** Asks for the next chunk; asked again, later each time, when no answer came (R49). */
 export function pullCopy(r: Replica, ctx: Context): void {
   const c = r.copy;
   const source = predecessor(r);
   if (c === null || r.role !== 'joiner' || !r.shaken || source === null || r.assignment === null) return;
-  if (c.asked && ctx.mono - c.askedAt < 10 * ctx.timings.beaconMs) return;
+  if (c.asked && ctx.mono - c.askedAt < retryMs(copyBeacons * ctx.timings.beaconMs, c.repeats)) return;
   // The mark of the first question stays: an answer to it is as good as one to a later question.
   if (!c.asked) c.commit = r.commit;
+  c.repeats = c.asked ? c.repeats + 1 : 0;
   c.asked = true;
   c.askedAt = ctx.mono;
   const { slot } = r;

@@ -8,6 +8,7 @@ import { positionIn, storesValue } from '../entry.ts';
 import type { Barrier, BarrierAnswer, TailAnswer, TailQuery } from '../messages.ts';
 import { failure } from '../replies.ts';
 import type { ListAsk, ReadRequest } from '../requests.ts';
+import { retryMs } from '../timings.ts';
 import type { Incarnation, MonoMs, NodeName, Position, Seq } from '../words.ts';
 import { mayList, notListed, scanPage } from './listing.ts';
 import { type Item, positionAt, versionAt } from './log.ts';
@@ -180,13 +181,25 @@ function beginQuery(r: Replica, ctx: Context): void {
   const a = r.assignment;
   if (a === null || r.query.next.length === 0) return;
   r.rounds++;
-  r.query.asked = r.rounds;
-  r.query.askedAt = ctx.mono;
-  r.query.waiting.push(...r.query.next);
-  r.query.next = [];
-  const tail = a.members[a.members.length - 1];
-  if (tail !== undefined)
-    ctx.send(tail.node, { kind: 'tailQuery', slot: r.slot, version: a.version, round: r.rounds });
+  beginRound(r.query, r.rounds, ctx);
+  sendQuery(r, ctx);
+}
+
+/** What waits from here on waits for another round. */
+function beginRound(round: Round, number: number, ctx: Context): void {
+  round.asked = number;
+  round.askedAt = ctx.mono;
+  round.sentAt = ctx.mono;
+  round.repeats = 0;
+  round.waiting.push(...round.next);
+  round.next = [];
+}
+
+function sendQuery(r: Replica, ctx: Context): void {
+  const tail = r.assignment?.members.at(-1);
+  if (tail === undefined || r.assignment === null) return;
+  const { version } = r.assignment;
+  ctx.send(tail.node, { kind: 'tailQuery', slot: r.slot, version, round: r.query.asked });
 }
 
 export function onTailQuery(
@@ -200,6 +213,9 @@ export function onTailQuery(
   if (asker === null || !isTail(r) || !r.answering) return answerQuery(r, ctx, from, m.round, null);
   // Only as tail of this version, under its own lease or a barrier (P21).
   if (ctx.leaseCovers(r)) return answerQuery(r, ctx, from, m.round, positionAt(r.log, r.commit));
+  // Asked again while the proof is on its way: one answer is enough.
+  const asked = (p: Pending): boolean => p.kind === 'answer' && p.to === from && p.round === m.round;
+  if (r.barrier.waiting.some(asked) || r.barrier.next.some(asked)) return;
   askAll(r, ctx, { kind: 'answer', to: from, round: m.round, until: ctx.mono + ctx.timings.deadMs });
 }
 
@@ -247,15 +263,19 @@ function beginBarrier(r: Replica, ctx: Context): void {
   const a = r.assignment;
   if (a === null || r.barrier.next.length === 0) return;
   r.rounds++;
-  r.barrier.asked = r.rounds;
-  r.barrier.askedAt = ctx.mono;
-  r.barrier.waiting.push(...r.barrier.next);
-  r.barrier.next = [];
+  beginRound(r.barrier, r.rounds, ctx);
   r.barrier.commit = r.commit;
   r.barrier.missing = a.members.filter((m) => m.incarnation !== ctx.incarnation).map((m) => m.node);
   if (r.barrier.missing.length === 0) return endBarrier(r, ctx);
+  sendBarrier(r, ctx);
+}
+
+/** Asks those who have not answered. */
+function sendBarrier(r: Replica, ctx: Context): void {
+  if (r.assignment === null) return;
+  const { version } = r.assignment;
   for (const node of r.barrier.missing)
-    ctx.send(node, { kind: 'barrier', slot: r.slot, version: a.version, round: r.rounds });
+    ctx.send(node, { kind: 'barrier', slot: r.slot, version, round: r.barrier.asked });
 }
 
 /** "Still this version, as this incarnation": said only by one that acts under it, and as tail only after 4.6. */
@@ -311,23 +331,26 @@ function finish(r: Replica, ctx: Context, p: Pending, mark: Seq, proof: 'lease' 
   fetchAt(r, ctx, p.tag, p.request, newestOf(r, mark), proof, p.until);
 }
 
-/** Asks again what got no answer, and gives up what has no time left. Called with every tick. */
+/**
+ * Asks again what got no answer, and gives up what has no time left. The repetition keeps its number: whoever waits for it
+ * came before its first sending, so an answer to any sending counts, however long the way is (R49).
+ */
 export function tickRounds(r: Replica, ctx: Context): void {
   if (ctx.leaseCovers(r)) answerByLease(r, ctx);
   for (const round of [r.query, r.barrier]) {
     if (round.asked === 0) continue;
-    const old = ctx.mono - round.askedAt >= 2 * ctx.timings.beaconMs;
     round.waiting = expire(r, ctx, round.waiting);
     round.next = expire(r, ctx, round.next);
-    if (!old) continue;
-    // Anew under a new number: what already waited began before it, so the answer counts for it too.
-    round.next = [...round.waiting, ...round.next];
-    round.waiting = [];
-    round.asked = 0;
-    if (round === r.barrier) beginBarrier(r, ctx);
-    else {
-      // A tail that does not answer is a case for the barrier's wider question only when the lease is gone.
-      beginQuery(r, ctx);
+    if (round.waiting.length === 0) {
+      // Nobody waits for this one any more.
+      round.asked = 0;
+      if (round === r.barrier) beginBarrier(r, ctx);
+      else beginQuery(r, ctx);
+    } else if (ctx.mono - round.sentAt >= retryMs(2 * ctx.timings.beaconMs, round.repeats)) {
+      round.sentAt = ctx.mono;
+      round.repeats++;
+      if (round === r.barrier) sendBarrier(r, ctx);
+      else sendQuery(r, ctx);
     }
   }
 }

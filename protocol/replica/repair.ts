@@ -8,6 +8,7 @@ import { type Entry, readEntry, storesValue } from '../entry.ts';
 import { limits } from '../limits.ts';
 import type { RecordAnswer, RecordRequest } from '../messages.ts';
 import type { RepairedRecord } from '../persist.ts';
+import { retryMs } from '../timings.ts';
 import type { ChainVersion, Incarnation, Key, Member, NodeName, Position } from '../words.ts';
 import type { Damage, Repair, Sufferer } from './damage.ts';
 import { positionAt } from './log.ts';
@@ -16,7 +17,7 @@ import { type Context, type Fetch, type Replica, sender } from './state.ts';
 
 /** How long it is remembered that no member has a copy. */
 const nowhereMs = 1000;
-/** An unanswered question is put to the next member after so many beacons. */
+/** An unanswered question is put to the next member after so many beacons, later each time. */
 const askBeacons = 4;
 
 /** The value of a key whose stored record is damaged, once it is known; undefined: it is not damaged, or not known. */
@@ -50,8 +51,9 @@ function begin(r: Replica, ctx: Context, of: Pick<Repair, 'key' | 'atLeast' | 'p
     record: null,
     taken: false,
     asked: null,
-    round: 0,
+    round: nextRound(r),
     since: ctx.mono,
+    asks: 0,
     damaged: new Set(),
     again: false,
     tried: new Set(),
@@ -73,6 +75,11 @@ export function repairWith(
 ): void {
   const repair = begin(r, ctx, of);
   found(r, ctx, repair, record, ctx.name);
+}
+
+function nextRound(r: Replica): number {
+  r.rounds++;
+  return r.rounds;
 }
 
 /** The newest committed entry of the key that is in memory. */
@@ -97,6 +104,8 @@ function ask(r: Replica, ctx: Context, repair: Repair): void {
     repair.again = true;
     repair.damaged = new Set();
     repair.tried.clear();
+    // What they say now must be of a second read.
+    repair.round = nextRound(r);
     return ask(r, ctx, repair);
   }
   const next = able.find((m) => ctx.linkUp(m.node) && !repair.tried.has(m.node));
@@ -104,8 +113,7 @@ function ask(r: Replica, ctx: Context, repair: Repair): void {
   repair.asked = next?.node ?? null;
   // All that can be reached were asked: from the first again, with the next beacon.
   if (next === undefined) return repair.tried.clear();
-  r.rounds++;
-  repair.round = r.rounds;
+  repair.asks++;
   ctx.send(next.node, {
     kind: 'recordRequest',
     slot: r.slot,
@@ -193,7 +201,8 @@ export function onRecordAnswer(
   m: RecordAnswer,
 ): void {
   const repair = r.damage.repairs.get(m.key);
-  if (repair?.state !== 'asking' || repair.round !== m.round || repair.asked !== from) return;
+  // Whoever was asked first may answer after the next one was asked: it says what holds since the repair began (R49).
+  if (repair?.state !== 'asking' || repair.round !== m.round) return;
   if (sender(r, from, incarnation) === null || r.role !== 'member') return;
   if (broken(r, ctx, repair) || foundHere(r, ctx, repair)) return;
   const entry = m.state === 'value' && m.entry !== null ? readEntry(m.entry) : null;
@@ -203,7 +212,7 @@ export function onRecordAnswer(
   if (m.state === 'absent' && !changesSoon(r, m.key, m.at)) return found(r, ctx, repair, null, from);
   if (m.state === 'damaged' || (m.state === 'value' && !fits)) repair.damaged.add(from);
   repair.tried.add(from);
-  ask(r, ctx, repair);
+  if (repair.asked === from || repair.damaged.has(from)) ask(r, ctx, repair);
 }
 
 /** Whether an entry of the key that is committed at a member with this mark is not committed here yet. */
@@ -256,8 +265,9 @@ export function tickRepairs(r: Replica, ctx: Context): void {
     if (repair.state === 'nowhere' && ctx.mono - repair.since >= nowhereMs) forget(r, repair);
     if (broken(r, ctx, repair) || repair.state !== 'asking' || foundHere(r, ctx, repair)) continue;
     giveUpLate(r, ctx, repair);
-    const patience = repair.asked === null ? 1 : askBeacons;
-    if (ctx.mono - repair.since < patience * ctx.timings.beaconMs) continue;
+    const { beaconMs } = ctx.timings;
+    const patience = repair.asked === null ? beaconMs : retryMs(askBeacons * beaconMs, repair.asks - 1);
+    if (ctx.mono - repair.since < patience) continue;
     if (repair.asked !== null) repair.tried.add(repair.asked);
     ask(r, ctx, repair);
   }

@@ -1,7 +1,7 @@
 /** The state of one replica: plain data, so that it can be copied, compared and shown. */
 import type { Entry } from '../entry.ts';
 import type { Limits } from '../limits.ts';
-import type { ChainMessage, CompareRequest, ReplicaReport, SpaceLevel } from '../messages.ts';
+import type { Agree, ChainMessage, CompareRequest, Offer, ReplicaReport, SpaceLevel } from '../messages.ts';
 import type { Notice } from '../node/contract.ts';
 import type { SessionRecord } from '../persist.ts';
 import type { Failure, ListAsk, Page, ReadRequest, Reply, WriteRequest } from '../requests.ts';
@@ -35,9 +35,11 @@ export interface Downstream {
   readonly session: number;
   /** `offered`: waits for Agree. `open`: entries flow. */
   state: 'offered' | 'open';
+  /** When the offer was sent last, and how often it was repeated. */
   since: MonoMs;
-  /** End of the log that was offered. */
-  readonly offered: Seq;
+  /** What was offered. */
+  readonly offered: Offer;
+  repeats: number;
   /** End of what was sent. */
   sent: Seq;
   /** Durable mark and commit mark that it was told. */
@@ -60,6 +62,8 @@ export interface Downstream {
 export interface Upstream {
   readonly peer: Member;
   session: number;
+  /** What was agreed in this session, said again when the offer is repeated. */
+  readonly agreed: Agree;
   told: Seq;
   /** Feature level that it was told. */
   toldFeatures: number;
@@ -84,7 +88,11 @@ export type Pending =
 export interface Round {
   /** Number of the question that is under way; 0 = none. */
   asked: number;
+  /** When it was asked first: the answer may be to that sending. */
   askedAt: MonoMs;
+  /** When it was sent last, and how often it was repeated. */
+  sentAt: MonoMs;
+  repeats: number;
   waiting: Pending[];
   next: Pending[];
   /** Barrier only: members that have not answered yet. */
@@ -96,7 +104,9 @@ export interface Round {
 export interface Copy {
   /** Everything up to this key is here; null = nothing yet. */
   after: Key | null;
+  /** When the present question was sent last, and how often it was repeated. */
   askedAt: MonoMs;
+  repeats: number;
   asked: boolean;
   /**
    * Own commit mark when it first asked for the chunk that it waits for: entries above it stay in memory until the chunk
@@ -197,6 +207,9 @@ export interface Replica {
   down: Downstream | null;
   up: Upstream | null;
   sessions: number;
+  /** When it last said that it is ready, and how often since its version or its last handshake. */
+  readyAt: MonoMs;
+  readies: number;
   /** Joiner for which this tail holds back commits. */
   insync: Incarnation;
   joinerDisk: Seq;
@@ -355,7 +368,16 @@ export interface Context {
   notice(level: Notice['level'], name: string, fields: Record<string, unknown>): void;
 }
 
-const round = (): Round => ({ asked: 0, askedAt: 0, waiting: [], next: [], missing: [], commit: 0 as Seq });
+const round = (): Round => ({
+  asked: 0,
+  askedAt: 0,
+  sentAt: 0,
+  repeats: 0,
+  waiting: [],
+  next: [],
+  missing: [],
+  commit: 0 as Seq,
+});
 
 export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Position): Replica {
   return {
@@ -394,6 +416,8 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     down: null,
     up: null,
     sessions: 0,
+    readyAt: Number.NEGATIVE_INFINITY,
+    readies: 0,
     insync: 0 as Incarnation,
     joinerDisk: 0 as Seq,
     joinerCopied: false,

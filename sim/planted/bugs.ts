@@ -6,6 +6,7 @@ import { coordinatorBugs } from './bugs/coordinators.ts';
 import { joinBugs } from './bugs/joins.ts';
 import { listBugs } from './bugs/lists.ts';
 import { readBugs } from './bugs/reads.ts';
+import { repetitionBugs } from './bugs/repetitions.ts';
 import { rotBugs } from './bugs/rot.ts';
 import { spaceBugs } from './bugs/space.ts';
 import { writeBugs } from './bugs/writes.ts';
@@ -18,6 +19,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...listBugs,
   ...chainBugs,
   ...joinBugs,
+  ...repetitionBugs,
   ...coordinatorBugs,
   ...rotBugs,
 ];

@@ -53,6 +53,8 @@ interface Actor {
 interface Sent {
   readonly incarnation: Incarnation;
   readonly message: PeerMessage;
+  /** When it arrives. */
+  readonly due: number;
 }
 
 export interface Order {
@@ -66,6 +68,8 @@ export interface Order {
 
 export class Stage {
   mono = 1000;
+  /** How long each message between nodes travels from here on. */
+  oneWayMs = 0;
   readonly #timings: Timings;
   readonly #features: Readonly<Record<string, number>>;
   readonly #limits: Limits;
@@ -295,7 +299,8 @@ export class Stage {
     const sent = this.#wires.get(wire)?.shift();
     const [from, to] = wire.split('>') as [string, string];
     if (sent === undefined) throw new Error(`nothing is on its way ${wire}`);
-    this.#handle(this.actor(to), { kind: 'peer', from: nodeName(from), ...sent });
+    const { incarnation: of, message } = sent;
+    this.#handle(this.actor(to), { kind: 'peer', from: nodeName(from), incarnation: of, message });
   }
 
   /** A message that nobody sent in this story: an old one that comes late, or a copy. */
@@ -316,7 +321,7 @@ export class Stage {
       return true;
     }
     for (const [wire, queue] of this.#wires) {
-      if (queue.length === 0 || this.#heldWires.has(wire)) continue;
+      if (this.#heldWires.has(wire) || (queue[0]?.due ?? Number.POSITIVE_INFINITY) > this.mono) continue;
       this.deliver(wire);
       return true;
     }
@@ -539,7 +544,8 @@ export class Stage {
       const wire = `${a.name}>${to}`;
       const queue = this.#wires.get(wire) ?? [];
       this.#wires.set(wire, queue);
-      for (const message of messages) queue.push({ incarnation: a.core.incarnation, message });
+      for (const message of messages)
+        queue.push({ incarnation: a.core.incarnation, message, due: this.mono + this.oneWayMs });
     }
     for (const { message } of e.control) {
       if (message.kind !== 'heartbeat') continue;
