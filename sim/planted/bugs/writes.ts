@@ -126,7 +126,7 @@ export const writeBugs: readonly PlantedBug[] = [
     [
       edit(
         'replica/batch.ts',
-        'const saved = saveSessions(r, items, sliceBytes);',
+        'const saved = saveSessions(r, items, ctx.limits.copyBytes);',
         'const saved = r.commit;',
       ),
     ],
