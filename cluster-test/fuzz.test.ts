@@ -151,7 +151,9 @@ const livesOn = async (): Promise<void> => {
   await expect.poll(() => written, { timeout: 15_000 }).toBeGreaterThan(before + 5);
   expect(failures).toEqual([]);
   for (const node of cluster.nodes.values()) expect(node.host.stopped).toBe(false);
-  expect(cluster.view().leading).toBe(true);
+  await expect
+    .poll(() => cluster.view(), { timeout: 15_000 })
+    .toMatchObject({ leading: true, trouble: null });
 };
 
 test.each(Object.entries(roles))('links of a storage node, from a %s', async (_, role) => {

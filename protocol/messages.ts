@@ -362,6 +362,8 @@ export interface Holdings {
 
 export interface Heartbeat extends Held {
   readonly kind: 'heartbeat';
+  /** The cluster whose state it reports on; what it reports says nothing of any other. */
+  readonly clusterId: string;
   readonly incarnation: Incarnation;
   /** Rises by one with each heartbeat of an incarnation; the grant echoes it. */
   readonly beat: number;

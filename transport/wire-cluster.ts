@@ -102,6 +102,7 @@ export const heartbeat: Codec<Heartbeat> = message<Heartbeat>(
     wall: fixed64(10),
     space: word(11, spaceLevels),
     reign: fixed64(12),
+    clusterId: text(13),
   },
   { kind: 'heartbeat' },
 );

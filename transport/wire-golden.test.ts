@@ -171,6 +171,7 @@ const golden: readonly [name: string, message: unknown, hex: string][] = [
     'heartbeat',
     {
       kind: 'heartbeat',
+      clusterId: 'c',
       incarnation,
       beat: 1,
       epoch: 2,
@@ -184,9 +185,9 @@ const golden: readonly [name: string, message: unknown, hex: string][] = [
       wall: 1_700_000_000_000,
       reign: 5,
     },
-    '090500200000000000125b62590905002000000000001001180220032a210809100318022105002000000000002a0508' +
+    '090500200000000000125e625c0905002000000000001001180220032a210809100318022105002000000000002a0508' +
       '0310ac023204080210073a0177400430043a070a026e3210fa0140014a046469736b510068e5cf8b0100005801610500' +
-      '000000000000',
+      '0000000000006a0163',
   ],
   ['space', { kind: 'space', level: 'full' }, '0905002000000000001205f201020802'],
   [

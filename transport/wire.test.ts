@@ -157,6 +157,7 @@ const kinds: { [K in Message['kind']]: fc.Arbitrary<Omit<Plain<Extract<Message, 
   barrier: fc.record({ ...ofSlot, round: counter }),
   barrierAnswer: fc.record({ ...ofSlot, round: counter, holds: fc.boolean(), commit: orNull(position) }),
   heartbeat: fc.record({
+    clusterId: text,
     incarnation: counter,
     beat: counter,
     epoch: counter,

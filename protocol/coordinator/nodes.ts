@@ -51,17 +51,10 @@ const namesMax = 4096;
 export function onRegister(s: CoordinatorState, link: string, m: Register): void {
   if (!leads(s)) return refuseAll(s, link, () => noteOrphan(s, link, m));
   if (s.work === null || s.saved === null) return registerFirst(s, link, m);
-  if (m.clusterId !== '' && m.clusterId !== s.saved.clusterId) {
-    if (s.foreign.size < namesMax) s.foreign.set(m.node, m.clusterId);
-    judgeForeign(s);
-    return refuse(
-      s,
-      link,
-      'WRONG_CLUSTER',
-      `the store of ${m.node} belongs to cluster ${m.clusterId}, this is ${s.saved.clusterId}; give the node an empty data folder, or connect it to its own cluster`,
-    );
-  }
-  const more = registerBeyond(s.saved, m);
+  if (m.clusterId !== '' && m.clusterId !== s.saved.clusterId)
+    return refuseForeign(s, link, m.node, m.clusterId, s.saved.clusterId);
+  // A store that belongs to no cluster holds nothing: what it says beside that proves nothing.
+  const more = m.clusterId === '' ? '' : registerBeyond(s.saved, m);
   if (more !== '') return doubt(s, m.node, more);
   if (m.clusterId !== '') s.confirmed = true;
   const before = s.heard.get(m.node);
@@ -133,6 +126,18 @@ export const newlyHeard = (of: Incarnation, link: string, at: number): Heard => 
   sentAt: Number.NEGATIVE_INFINITY,
   undropped: new Set(),
 });
+
+/** A node of another cluster: told so, and remembered, because the saved state may be the one that is out of place. */
+function refuseForeign(s: CoordinatorState, link: string, node: NodeName, its: string, own: string): void {
+  if (s.foreign.size < namesMax) s.foreign.set(node, its);
+  judgeForeign(s);
+  refuse(
+    s,
+    link,
+    'WRONG_CLUSTER',
+    `the store of ${node} belongs to cluster ${its}, this is ${own}; give the node an empty data folder, or connect it to its own cluster`,
+  );
+}
 
 /** No state yet: only blank nodes may begin a cluster; any other says that a state was lost (R30). */
 function registerFirst(s: CoordinatorState, link: string, m: Register): void {
@@ -211,10 +216,15 @@ export function leaseUntil(s: CoordinatorState, node: NodeName, of: Incarnation,
 
 export function onHeartbeat(s: CoordinatorState, link: string, m: Heartbeat): void {
   if (!leads(s)) return refuseAll(s, link, () => undefined);
+  // Whoever was registered knows its cluster.
+  if (m.clusterId === '')
+    return refuse(s, link, 'UNKNOWN_INCARNATION', 'a heartbeat names its cluster; register anew');
   if (s.saved === null || s.work === null) {
     // Who sends heartbeats was registered once: there was a state (R30, R43).
     return doubt(s, nameOf(link), 'was registered before, and there is no saved state');
   }
+  if (m.clusterId !== s.saved.clusterId)
+    return refuseForeign(s, link, nameOf(link), m.clusterId, s.saved.clusterId);
   const known = s.saved.nodes.find((n) => n.incarnation === m.incarnation);
   const more =
     beyond(s.saved, m) ||

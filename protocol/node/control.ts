@@ -140,6 +140,7 @@ export function heartbeat(s: NodeState): void {
     to: targetOf(s),
     message: {
       kind: 'heartbeat',
+      clusterId: c.clusterId,
       incarnation: c.incarnation,
       beat: c.beat,
       ...c.held,

@@ -6,6 +6,7 @@ import {
   chainVersion,
   epoch,
   type Incarnation,
+  incarnation,
   nodeName,
   noIncarnation,
   reign,
@@ -173,6 +174,25 @@ describe('R43: a state is believed only beside what nodes report', () => {
     desk.add('f');
     desk.advance(1500, ['l', 'f']);
     expect(desk.command('f', order)?.message).toContain('f does not lead; ask the leader, l:1');
+  });
+});
+
+describe('R43: what proves nothing', () => {
+  test('a stranger that names no cluster claims a higher epoch: the leader goes on', () => {
+    const desk = leaderOf();
+    desk.register('l', 'x', { clusterId: '', epoch: epoch(99), reign: reign(5) });
+    desk.beat('l', 'x', { of: '', as: incarnation(epoch(98), 1), holds: { epoch: epoch(99) } });
+    desk.advance(2000, ['l'], () => desk.beat('l', 'a'));
+    expect(view(desk)).toMatchObject({ leading: true, trouble: null });
+    expect(desk.takeSent('l', 'x', 'refused').at(-1)).toMatchObject({ code: 'UNKNOWN_INCARNATION' });
+  });
+
+  test('one node of another cluster claims a higher epoch: it is refused, the leader goes on', () => {
+    const desk = leaderOf();
+    desk.beat('l', 'x', { of: 'other', as: incarnation(epoch(98), 1), holds: { epoch: epoch(99) } });
+    desk.advance(2000, ['l'], () => desk.beat('l', 'a'));
+    expect(view(desk)).toMatchObject({ leading: true, trouble: null });
+    expect(desk.takeSent('l', 'x', 'refused').at(-1)).toMatchObject({ code: 'WRONG_CLUSTER' });
   });
 });
 

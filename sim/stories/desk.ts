@@ -61,6 +61,8 @@ export interface Says {
   readonly space?: SpaceLevel;
   /** Its number, when it is not the next one: an older one comes late. */
   readonly number?: number;
+  /** The cluster that it names, when it is another. */
+  readonly of?: string;
   /** The incarnation that speaks, when it is not the one of `who`. */
   readonly as?: Incarnation;
 }
@@ -219,6 +221,7 @@ export class Desk {
     const beat = says.number ?? this.nextBeat();
     const message: Heartbeat = {
       kind: 'heartbeat',
+      clusterId: says.of ?? 'desk',
       incarnation: says.as ?? who(node),
       beat,
       epoch: s.saved?.epoch ?? epoch(1),
