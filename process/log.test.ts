@@ -12,7 +12,7 @@ function eventsIn(folder: string): string[] {
     .filter((file) => file.endsWith('.ts') && !/\.(test|contract|fake|fixture)\.ts$/.test(file))
     .flatMap((file) => {
       const source = readFileSync(join(root, folder, file), 'utf8');
-      const calls = source.matchAll(/(?:notice|[lL]og)(?:\?\.)?\(([^{]*)/g);
+      const calls = source.matchAll(/(?:notice\w*|[lL]og)(?:\?\.)?\(([^{]*)/g);
       return Array.from(calls, ([, args]) =>
         Array.from((args ?? '').matchAll(/'([a-z]+(?:\.[a-z_]+)+)'/g), ([, name]) => name ?? ''),
       ).flat();

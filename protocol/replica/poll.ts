@@ -104,7 +104,7 @@ export function tickPolls(r: Replica, ctx: Context): void {
     if (overtaken(r, poll)) close(r, poll);
     else if (ctx.mono - poll.askedAt >= askBeacons * ctx.timings.beaconMs) {
       if (poll.tries < triesMax) ask(r, ctx, poll);
-      else undecided(r, ctx, poll, 'scrub.undecided', 'not every member of the chain answered');
+      else noticeUndecided(r, ctx, poll, 'scrub.undecided', 'not every member of the chain answered');
     }
   }
 }
@@ -126,9 +126,15 @@ function decide(r: Replica, ctx: Context, poll: Poll): void {
   const states = [own, ...asked.map(({ node }) => poll.answers.get(node) ?? null)];
   const verdict = verdictOf(states);
   if (verdict === 'conflict')
-    return undecided(r, ctx, poll, 'scrub.conflict', 'two records of one revision differ, and both verify');
+    return noticeUndecided(
+      r,
+      ctx,
+      poll,
+      'scrub.conflict',
+      'two records of one revision differ, and both verify',
+    );
   if (verdict === 'undecided')
-    return undecided(r, ctx, poll, 'scrub.undecided', 'some members hold the key, as many do not');
+    return noticeUndecided(r, ctx, poll, 'scrub.undecided', 'some members hold the key, as many do not');
   r.damage.undecided.delete(poll.key);
   if (same(own, verdict)) return close(r, poll);
   ctx.notice('error', 'scrub.outvoted', {
@@ -161,7 +167,7 @@ export function verdictOf(states: readonly (Entry | null | 'damaged')[]): Verdic
   return absent * 2 > states.length ? null : 'undecided';
 }
 
-function undecided(
+function noticeUndecided(
   r: Replica,
   ctx: Context,
   poll: Poll,
