@@ -376,7 +376,7 @@ describe('P28: what somebody still needs of a log is not trimmed', () => {
   });
 });
 
-describe('what a joiner holds of the log is bounded', () => {
+describe('P28: what a joiner holds of the log is bounded', () => {
   /** c follows the log of a as far as its disk goes, and its disk stands still. */
   function lagging(): Stage {
     const stage = new Stage(['a', 'c'], {}, {}, { ...limits, inFlightBytes: 1000, appendBytes: 1000 });

@@ -94,6 +94,27 @@ describe('R42: a chunk of a copy is the state at its mark, however long the scan
     for (let i = 0; i < 40; i++) expect(stage.read('c', `k${i}`)).toBe(big);
   });
 
+  test('what a joiner whose disk stands still was not sent is not kept in memory', () => {
+    const stage = beforeJoin();
+    stage.stallScans('b');
+    stage.order(2, ['a', 'b'], { joiner: 'c' });
+    stage.pass(60);
+    stage.stall('c');
+    stage.answerScans('b');
+    for (let i = 0; i < 9000; i++) {
+      stage.ask('a', put('x', { key: key(`k${i}`) }));
+      if (i % 500 === 499) stage.pass(120);
+    }
+    stage.pass(200);
+    expect(stage.replica('b').commit).toBe(9001);
+    expect(stage.replica('b').down?.sent).toBeLessThan(9001);
+    for (const name of ['a', 'b']) expect(stage.replica(name).log.base).toBeGreaterThan(8000);
+    stage.resume('c');
+    stage.pass(1000);
+    admit(stage);
+    expect(stage.read('c', 'k8999')).toBe('x');
+  });
+
   test('a chunk keeps its size, whatever is laid over it', () => {
     const stage = beforeJoin();
     stage.stallScans('b');
@@ -139,7 +160,7 @@ describe('R42: a copy over a slow link comes to its end', () => {
   });
 });
 
-describe('a joiner hears each commit mark', () => {
+describe('P8: a joiner hears each commit mark', () => {
   test('one that was lost on the way is told again, although nothing else is to be said', () => {
     const stage = beforeJoin();
     stage.stallScans('b');
@@ -269,7 +290,7 @@ describe('R42: a weak read shows nothing of a range that was emptied while it re
   });
 });
 
-describe('what is in flight to a successor is bounded', () => {
+describe('R45: what is in flight to a successor is bounded', () => {
   const value = 'x'.repeat(1000);
   const sentBytes = (stage: Stage, wire: string): number =>
     stage

@@ -82,7 +82,7 @@ export const writeBugs: readonly PlantedBug[] = [
       edit(
         writing,
         'proveRefusal(r, ctx, { kind:',
-        'ctx.reply(tag, refusalReply(by, newest, r.dedupe.time));\n  if (false) proveRefusal(r, ctx, { kind:',
+        'ctx.reply(tag, refusalReply(by, newest, r.log.end, r.dedupe.time));\n  if (false) proveRefusal(r, ctx, { kind:',
       ),
       edit(
         writing,
@@ -138,6 +138,39 @@ export const writeBugs: readonly PlantedBug[] = [
     'a copy carries values without the results of requests',
     [edit('replica/joining.ts', 'r.dedupe.sessions.set(...session);', '')],
     'retries',
+  ),
+  bug(
+    'sessions-in-one-slice',
+    'R45',
+    'a trim saves all sessions that changed with one batch',
+    [
+      edit(
+        'replica/batch.ts',
+        'r.saving.next < clients.length && bytes < sliceBytes',
+        'r.saving.next < clients.length',
+      ),
+    ],
+    inStory('R45'),
+  ),
+  bug(
+    'trim-before-sessions',
+    'R45',
+    'a trim does not wait for the slices of sessions that follow',
+    [edit('replica/batch.ts', 'if (r.saving.next < clients.length) return null;', '')],
+    inStory('R45'),
+  ),
+  bug(
+    'sessions-in-one-page',
+    'R45',
+    'a copy brings all sessions in one message',
+    [
+      edit(
+        'replica/joining.ts',
+        'pageOfSessions(r.dedupe, m.after, ctx.limits.copyBytes)',
+        'pageOfSessions(r.dedupe, m.after, 1e9)',
+      ),
+    ],
+    inStory('R45'),
   ),
   bug(
     'stamps-go-back',
