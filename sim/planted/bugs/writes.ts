@@ -173,6 +173,26 @@ export const writeBugs: readonly PlantedBug[] = [
     inStory('R45'),
   ),
   bug(
+    'forgotten-executed',
+    'R18',
+    'a request that may be one of the forgotten ones is executed',
+    [edit('replica/dedupe.ts', "if (slotTime <= table.forgotten.stamp) return { kind: 'expired' };", '')],
+    inStory('R18'),
+  ),
+  bug(
+    'refusal-without-position',
+    'R8',
+    'a refused condition on an absent key does not say what it reflects',
+    [
+      edit(
+        'replica/reading.ts',
+        'refusalReply(p.refusal, p.seen, positionAt(r.log, r.commit), r.dedupe.time)',
+        'refusalReply(p.refusal, p.seen, r.log.start, r.dedupe.time)',
+      ),
+    ],
+    inStory('R8'),
+  ),
+  bug(
     'stamps-go-back',
     'R18',
     "the head stamps entries by its own clock, also below the last entry's stamp",
