@@ -153,7 +153,8 @@ export class TestCluster {
   async end(): Promise<void> {
     for (const node of this.nodes.values()) await node.kill();
     for (const coordinator of this.coordinators.values()) await coordinator.kill();
-    await rm(this.folder, { recursive: true });
+    // What a killed coordinator was writing to its state store may still arrive.
+    await rm(this.folder, { recursive: true, maxRetries: 10, retryDelay: 50 });
   }
 
   #log(who: string): Log {

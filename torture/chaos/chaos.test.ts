@@ -8,7 +8,7 @@ import { describe, test } from 'vitest';
 import type { Random } from '../../sim/random.ts';
 import { ChaosLab, type LabPlan, names } from './lab.ts';
 
-const rounds = Number(process.env.CHAOS_ROUNDS ?? 40);
+const rounds = Number(process.env.CHAOS_ROUNDS ?? 20);
 /** A node that dies more often than a few times a minute gets no replicas for a while. */
 const roundsOfCluster = 5;
 const firstSeed = Number(process.env.CHAOS_SEED ?? 1);
