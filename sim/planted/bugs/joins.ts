@@ -82,7 +82,7 @@ export const joinBugs: readonly PlantedBug[] = [
     'offered-held-back',
     'R45',
     'what a handshake offered waits for a confirmation that can not come before it is there',
-    [edit('replica/chain.ts', 'if (d.sent >= r.commit && d.sent < d.offered) return false;', '')],
+    [edit('replica/chain.ts', 'if (d.sent >= r.commit && d.sent < d.offered.end.seq) return false;', '')],
     inStory('R45'),
   ),
   bug(

@@ -32,8 +32,8 @@ export const listBugs: readonly PlantedBug[] = [
     [
       edit(
         listing,
-        '...overlay(r, after, scanned, most, upTo),',
-        'values: scanned.values, next: scanned.next,',
+        'overlay(r, after, damaged.length === 0 ? part : inOrder(part), most, upTo);',
+        '{ values: part.values, next: part.next };',
       ),
     ],
     inStory('3.1'),
