@@ -103,5 +103,6 @@ export const desiredOf = (file: ClusterFile): Desired => ({
   begun: file.begun,
   drain: file.drain.map(nodeName),
   timings: file.timings,
+  osRestart: file.osRestart,
   concurrentMoves: file.config.maxConcurrentMoves,
 });

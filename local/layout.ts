@@ -75,7 +75,8 @@ const numbers = (count: number): number[] => Array.from({ length: count }, (_, i
 
 /** The configuration file of the processes, as JSON. */
 export function configOf(cluster: ChainCluster, layout: Layout, clusterId: string): string {
-  const { slots, replicationFactor, nodes, durability, timings, limits, config, drain } = cluster.spec;
+  const { slots, replicationFactor, nodes, durability, osRestart, timings, limits, config, drain } =
+    cluster.spec;
   const file = {
     cluster: layout.cluster,
     clusterId,
@@ -83,6 +84,7 @@ export function configOf(cluster: ChainCluster, layout: Layout, clusterId: strin
     replicationFactor,
     nodes,
     durability,
+    osRestart,
     timings,
     limits,
     config,

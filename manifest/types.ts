@@ -37,6 +37,7 @@ export type Labels = Readonly<Record<string, string>>;
 export type RawKubernetes = Readonly<Record<string, unknown>>;
 
 export type Durability = 'fsync' | 'os';
+export type OsRestart = 'wait' | 'longestLog';
 export type Retention = 'Retain' | 'Delete';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -51,6 +52,8 @@ export interface ChainClusterSpec {
   readonly coordinators: number;
   /** What a member has done before it acknowledges: `fsync` on disk; `os` handed to the operating system. */
   readonly durability: Durability;
+  /** What a chain does whose members all lost power under durability `os`. */
+  readonly osRestart: OsRestart;
   readonly storage: StorageSpec;
   /** Absent: the operator keeps `status.targetImage`, and takes its own default image for a new cluster. */
   readonly image?: string;

@@ -21,6 +21,8 @@ export interface ClusterFile {
   readonly replicationFactor: number;
   readonly nodes: number;
   readonly durability: 'fsync' | 'os';
+  /** After a power cut of all members of a chain under durability `os`. */
+  readonly osRestart: 'wait' | 'longestLog';
   readonly timings: Timings;
   readonly limits: ClusterLimits;
   readonly config: ClusterSettings;
@@ -110,6 +112,7 @@ function parse(f: Fields, problems: string[]): ClusterFile {
     replicationFactor,
     nodes,
     durability: f.oneOf('durability', ['fsync', 'os'], 'fsync'),
+    osRestart: f.oneOf('osRestart', ['wait', 'longestLog'], 'wait'),
     timings: timingsOf(f, problems),
     limits: limitsOf(f.object('limits')),
     config: settingsOf(f.object('config')),

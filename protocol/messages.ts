@@ -305,8 +305,9 @@ export interface ReplicaReport {
    * `member`: acts, and does not yet answer as what it is. `serving`: answers. `copying`: joiner without a whole copy.
    * `insync` is reported by the TAIL about its joiner. `gone`: left the slot. `stale`: has a log, member of nothing.
    * `lost`: must not be a member: its log ends below what it promised (R15), or it diverged below a commit mark.
+   * `unproven`: lost likewise, because its machine lost power under durability `os`; what its log and values hold is whole.
    */
-  readonly state: 'member' | 'serving' | 'copying' | 'gone' | 'stale' | 'lost';
+  readonly state: 'member' | 'serving' | 'copying' | 'gone' | 'stale' | 'lost' | 'unproven';
   /** Incarnation of the joiner for which this tail holds back commits; noIncarnation when none (R10). */
   readonly insync: Incarnation;
   readonly end: Position;

@@ -33,6 +33,7 @@ export const replicaStates = words<ReplicaReport['state']>({
   gone: 4,
   stale: 5,
   lost: 6,
+  unproven: 7,
 });
 
 export const recordStates = words<RecordAnswer['state']>({ value: 1, absent: 2, damaged: 3, behind: 4 });

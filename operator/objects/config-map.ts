@@ -15,6 +15,7 @@ export interface ClusterFile
     | 'replicationFactor'
     | 'nodes'
     | 'durability'
+    | 'osRestart'
     | 'timings'
     | 'limits'
     | 'config'
@@ -41,7 +42,8 @@ export interface Intent {
 }
 
 export function buildConfigFile(cluster: ChainCluster, { clusterId, begun, drain }: Intent): ClusterFile {
-  const { slots, replicationFactor, nodes, durability, timings, limits, config, paused } = cluster.spec;
+  const { slots, replicationFactor, nodes, durability, osRestart, timings, limits, config, paused } =
+    cluster.spec;
   const { lease, state } = namesOf(cluster);
   return {
     cluster: cluster.metadata.name,
@@ -52,6 +54,7 @@ export function buildConfigFile(cluster: ChainCluster, { clusterId, begun, drain
     replicationFactor,
     nodes,
     durability,
+    osRestart,
     timings,
     limits,
     config,

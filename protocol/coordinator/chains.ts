@@ -3,6 +3,7 @@
  * present version still waits for, then joins and orderly leavings. Changes of one slot are serial: a version is
  * followed by another when its members installed it, or by one that leaves the silent ones out (P17).
  */
+import type { ReplicaReport } from '../messages.ts';
 import type { Change } from '../planner/planner.ts';
 import { type ChainVersion, comparePositions, type NodeName } from '../words.ts';
 import { keepApart } from './damping.ts';
@@ -22,7 +23,7 @@ function gone(s: CoordinatorState, c: SavedChain, m: SavedMember): string {
   if (status === 'failed') return `the store of ${m.node} failed`;
   if (status === 'left') return `${m.node} stopped`;
   const report = s.heard.get(m.node)?.reports.get(c.slot);
-  if (report?.state === 'lost') return `${m.node} lost part of its log: ${report.why}`;
+  if (isLost(report)) return `${m.node} lost part of its log: ${report?.why}`;
   // Heard, but it does not install: silent for this slot (R26).
   const published = s.publishedAt.get(c.slot);
   if (
@@ -33,6 +34,9 @@ function gone(s: CoordinatorState, c: SavedChain, m: SavedMember): string {
     return `${m.node} does not install version ${c.version}`;
   return '';
 }
+
+export const isLost = (report: ReplicaReport | undefined): boolean =>
+  report?.state === 'lost' || report?.state === 'unproven';
 
 function installed(s: CoordinatorState, c: SavedChain, m: SavedMember): boolean {
   const h = s.heard.get(m.node);
@@ -66,6 +70,7 @@ export function tendChain(s: CoordinatorState, c: SavedChain): boolean {
   const now = grown ?? c;
   return (
     replaceRestarted(s, now) ||
+    restartFromLog(s, now) ||
     leaveOutGone(s, now) ||
     tendJoiner(s, now) ||
     handOut(s, now) ||
@@ -94,14 +99,46 @@ function replaceRestarted(s: CoordinatorState, c: SavedChain): boolean {
     const n = nodeOf(s.work, m.node);
     if (n === undefined || n.incarnation === m.incarnation || n.store !== m.store) return m;
     const h = s.heard.get(m.node);
-    if (h?.incarnation !== n.incarnation || h.leaving || h.gone || h.reports.get(c.slot)?.state === 'lost')
-      return m;
+    if (h?.incarnation !== n.incarnation || h.leaving || h.gone || isLost(h.reports.get(c.slot))) return m;
     replaced.push(m);
     return { ...m, incarnation: n.incarnation, address: n.place.address, since: version };
   });
   if (replaced.length === 0) return false;
   const reason = `${replaced.map((m) => m.node).join(', ')} was started anew`;
   return issue(s, c, members, replaced, reason);
+}
+
+/**
+ * Under durability `os` a power cut hit every member that surely had everything: nobody knows which acknowledged writes of
+ * the last moments are left. When the manifest says so, the longest of their logs carries the chain on alone; else an
+ * operator says who does (2.7, 4.10). One whose log or values have a hole makes it wait.
+ */
+function restartFromLog(s: CoordinatorState, c: SavedChain): boolean {
+  if (s.desired.osRestart !== 'longestLog') return false;
+  const whole = c.members.filter((m) => m.whole);
+  const logs = whole.flatMap((m) => {
+    const n = nodeOf(s.work, m.node);
+    const h = s.heard.get(m.node);
+    const report = h?.reports.get(c.slot);
+    if (n?.store !== m.store || h?.incarnation !== n.incarnation || h.leaving || h.gone) return [];
+    // A member under its present incarnation was told to carry the chain, and has not installed that yet.
+    if (n.incarnation === m.incarnation) return [];
+    return report?.state === 'unproven' ? [{ m, n, end: report.end }] : [];
+  });
+  const longest = logs.toSorted((x, y) => comparePositions(y.end, x.end))[0];
+  if (longest === undefined || logs.length < whole.length) return false;
+  const { m, n, end } = longest;
+  const version = (c.version + 1) as ChainVersion;
+  const member = { ...m, incarnation: n.incarnation, address: n.place.address, since: version };
+  notice(s, 'error', 'chain.restarted', {
+    slot: c.slot,
+    version,
+    node: m.node,
+    end: `${end.version}:${end.seq}`,
+    why: `all members lost power under durability os; ${m.node} has the longest log and carries the chain on. Acknowledged writes of the last moments may be lost`,
+  });
+  const reason = `all members lost power: ${m.node} goes on with the longest log, to ${end.version}:${end.seq}; writes may be lost`;
+  return issue(s, c, [member], c.members, reason);
 }
 
 function leaveOutGone(s: CoordinatorState, c: SavedChain): boolean {

@@ -24,6 +24,11 @@ export interface Desired {
   /** Nodes to empty. */
   readonly drain: readonly NodeName[];
   readonly timings: Timings;
+  /**
+   * After a power cut of all members of a chain under durability `os`: wait for an operator's override, or restart from the
+   * longest log (2.7).
+   */
+  readonly osRestart: 'wait' | 'longestLog';
   /** Slots that may have a joiner at the same time. */
   readonly concurrentMoves: number;
 }

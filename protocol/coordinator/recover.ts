@@ -10,6 +10,7 @@ import {
   type Revision,
   type Slot,
 } from '../words.ts';
+import { isLost } from './chains.ts';
 import type { CoordinatorCommand } from './contract.ts';
 import { fence } from './election.ts';
 import { changeChain, changeNode } from './saving.ts';
@@ -154,8 +155,7 @@ function recoverChain(
     // One that knows the slot at no version at all has another store by now, unless the state says that it is this one.
     const own =
       newest === saved ? saved.members.find((x) => x.node === m.node && x.store === o?.store) : undefined;
-    const holds =
-      (own !== undefined || o?.assignments.has(slot) === true) && reportOf(m.node)?.state !== 'lost';
+    const holds = (own !== undefined || o?.assignments.has(slot) === true) && !isLost(reportOf(m.node));
     if (o !== undefined && holds)
       members.push({
         node: m.node,

@@ -138,13 +138,17 @@ export function activate(r: Replica, ctx: Context, a: Assignment): void {
   // What was lost is made good by joining anew; as a member it must not act (R15).
   if (joins) {
     r.lost = r.tooOld;
+    r.unproven = false;
     if (r.broken) {
       emptyReplica(r, ctx, origin);
       r.copy = null;
     }
   }
-  // Named alone although it said so: an operator's override, who knows what that costs (4.10).
-  if (r.index === 0 && a.members.length === 1 && !r.broken && r.tooOld === '') r.lost = '';
+  // Named alone although it said so: an operator's word, at once or in the manifest, who knows what that costs (4.10, 2.7).
+  if (r.index === 0 && a.members.length === 1 && !r.broken && r.tooOld === '') {
+    r.lost = '';
+    r.unproven = false;
+  }
   // A member was whole once: a disk that says otherwise is an older one (R15).
   else if (r.index >= 0 && !r.complete) r.lost = 'its values are a copy that was never finished';
   r.role = r.lost !== '' ? 'none' : r.index >= 0 ? 'member' : joins ? 'joiner' : 'none';

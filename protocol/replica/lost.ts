@@ -9,6 +9,7 @@ import { abandonAll } from './waiters.ts';
 export function markLost(r: Replica, ctx: Context, why: string): void {
   ctx.notice('error', 'replica.lost', { slot: r.slot, version: r.assignment?.version, why });
   r.lost = why;
+  r.unproven = false;
   r.role = 'none';
   r.index = -1;
   r.shaken = false;

@@ -73,6 +73,7 @@ export function bootReplica(b: BootSlot, room: Room): Replica {
   if (comparePositions(r.passed, log.end) > 0)
     r.lost = `its log ends at ${log.end.version}:${log.end.seq}, but it told its successor that it has ${r.passed.version}:${r.passed.seq} on disk`;
   // Rule 2.7: after a power cut it may have forgotten what it acknowledged. It comes back as a returner.
+  r.unproven = b.syncedEnd !== undefined;
   if (b.syncedEnd !== undefined)
     r.lost = `its machine was restarted; its log is proven up to ${b.syncedEnd.version}:${b.syncedEnd.seq} only`;
   return r;
@@ -165,7 +166,7 @@ export function reportOf(r: Replica): ReplicaReport {
 }
 
 function stateOf(r: Replica): ReplicaReport['state'] {
-  if (r.lost !== '') return 'lost';
+  if (r.lost !== '') return r.unproven && r.complete && !r.broken && r.tooOld === '' ? 'unproven' : 'lost';
   if (r.role === 'member') return canRead(r) ? 'serving' : 'member';
   if (r.role === 'joiner') return 'copying';
   return r.assignment?.drop === true ? 'gone' : 'stale';

@@ -247,6 +247,8 @@ export interface Replica {
 
   /** It must not be a member; why (R15). */
   lost: string;
+  /** It is lost because its machine lost power, and for no other reason. */
+  unproven: boolean;
   /** It was sent what its release does not know; why. It joins no chain until its process is another one. */
   tooOld: string;
   /** An unexpected error may have left its memory half changed: it joins anew from nothing. */
@@ -444,6 +446,7 @@ export function createReplica(slot: Slot, log: Log, dedupe: Dedupe, origin: Posi
     flight: null,
     damage: noDamage(),
     lost: '',
+    unproven: false,
     tooOld: '',
     broken: false,
     report: 'stale',

@@ -195,6 +195,7 @@ export class Lab {
       drain: [],
       timings: defaultTimings,
       begun: false,
+      osRestart: 'wait',
       concurrentMoves: 4,
     };
     this.coordinator = new CoordinatorCore(

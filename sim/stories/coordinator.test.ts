@@ -3,7 +3,15 @@
 import { describe, expect, test } from 'vitest';
 import { inspect } from '../../protocol/coordinator/inspect.ts';
 import { defaultTimings } from '../../protocol/timings.ts';
-import { chainVersion, epoch, incarnation, nodeName, slot, storeId } from '../../protocol/words.ts';
+import {
+  chainVersion,
+  epoch,
+  incarnation,
+  nodeName,
+  noIncarnation,
+  slot,
+  storeId,
+} from '../../protocol/words.ts';
 import { Desk, member, type Says, stateOf, who } from './desk.ts';
 import { position } from './positions.ts';
 
@@ -386,6 +394,64 @@ test('R25: a link that is dead while both ends are heard costs one of them its p
   expect(names(desk)).toEqual(['a', 'b']);
 });
 
+describe('2.7: after a power cut of all members under durability `os`', () => {
+  /** Each of `nodes` comes back after the cut with a log that ends there, `l` = with a hole in it. */
+  function afterCut(osRestart: 'wait' | 'longestLog', ends: Readonly<Record<string, number | 'l'>>): Desk {
+    const desk = new Desk(stateOf(Object.keys(ends).join(''), {}));
+    desk.add('l', { osRestart });
+    desk.lead('l');
+    return desk;
+  }
+
+  function comeBack(desk: Desk, node: string, end: number | 'l'): void {
+    const report = {
+      slot: slot(0),
+      version: chainVersion(1),
+      state: end === 'l' ? ('lost' as const) : ('unproven' as const),
+      insync: noIncarnation,
+      end: position(1, end === 'l' ? 9 : end),
+      commit: position(1, 1),
+      why: 'its machine was restarted',
+      refused: chainVersion(0),
+    };
+    desk.register('l', node, { reports: [report], process: desk.nextBeat() + 7000 });
+  }
+
+  test('the chain waits, unless the manifest says that the longest log carries it on', () => {
+    for (const [osRestart, members] of [
+      ['wait', ['a', 'b', 'c']],
+      ['longestLog', ['b']],
+    ] as const) {
+      const ends = { a: 3, b: 5, c: 4 };
+      const desk = afterCut(osRestart, ends);
+      for (const [node, end] of Object.entries(ends)) comeBack(desk, node, end);
+      desk.advance(20_000, ['l']);
+      expect(names(desk)).toEqual(members);
+      if (osRestart === 'longestLog') expect(desk.chain.reason).toContain('writes may be lost');
+    }
+  });
+
+  test('it waits for each member, and where the log of one has a hole', () => {
+    const desk = afterCut('longestLog', { a: 3, b: 5 });
+    comeBack(desk, 'a', 3);
+    desk.advance(60_000, ['l']);
+    expect(names(desk)).toEqual(['a', 'b']);
+    comeBack(desk, 'b', 'l');
+    desk.advance(60_000, ['l']);
+    expect(names(desk)).toEqual(['a', 'b']);
+    comeBack(desk, 'b', 2);
+    desk.advance(5000, ['l']);
+    expect(names(desk)).toEqual(['a']);
+  });
+
+  test('a member that was not cut off from power carries the chain, however short its log is', () => {
+    const desk = afterCut('longestLog', { a: 3, b: 5 });
+    comeBack(desk, 'a', 5);
+    desk.advance(3000, ['l'], () => desk.beat('l', 'b'));
+    expect(names(desk)).toEqual(['b']);
+  });
+});
+
 describe('R47: two nodes that cannot reach each other', () => {
   /**
    * Nodes a, b, c do at once what is saved; a and c never reach each other, or, where a copy goes over an old connection,
@@ -424,18 +490,18 @@ describe('R47: two nodes that cannot reach each other', () => {
   test('stand in one chain with the third between them, and it rests', () => {
     for (const order of ['acb', 'cab', 'bac', 'abc']) {
       const desk = leaderOf(order);
-      const changes = withoutLink(desk, 4);
+      const changes = withoutLink(desk, 2);
       expect(names(desk)).toHaveLength(3);
       expect(names(desk)[1]).toBe('b');
       expect(changes[0]).toBeLessThan(6);
-      expect(changes.slice(1)).toEqual([0, 0, 0]);
+      expect(changes[1]).toBe(0);
     }
   });
 
   test('and where there is no third one, they are tried again more and more rarely', () => {
     for (const copies of [false, true]) {
       const desk = leaderOf('ac');
-      const changes = withoutLink(desk, 5, 'ac', copies);
+      const changes = withoutLink(desk, 3, 'ac', copies);
       expect(names(desk)).toHaveLength(1);
       expect(Math.max(...changes)).toBeLessThan(7);
       expect(inspect(desk.core('l')).apart.size).toBe(1);

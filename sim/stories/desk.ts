@@ -102,6 +102,7 @@ export class Desk {
       drain: [],
       timings: defaultTimings,
       begun: false,
+      osRestart: 'wait',
       concurrentMoves: 1,
       ...desired,
     };

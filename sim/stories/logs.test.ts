@@ -321,10 +321,37 @@ describe('R22: after a power cut under `os` the longest log proves nothing', () 
     stage.run();
     stage.crash('a');
     stage.start('a', { syncedEnd: position(1, 1) });
-    expect(reportOf(stage.replica('a'))).toMatchObject({ state: 'lost' });
+    expect(reportOf(stage.replica('a'))).toMatchObject({ state: 'unproven' });
     stage.order(2, ['a', 'b']);
     stage.run();
     expect(stage.replica('a').role).toBe('none');
+  });
+
+  test('named alone it carries the chain on with all that its log holds', () => {
+    const stage = new Stage(['a', 'b']);
+    stage.order(1, ['a', 'b']);
+    stage.run();
+    for (const v of ['1', '2', '3']) stage.ask('a', put(v));
+    stage.run();
+    for (const n of ['a', 'b']) {
+      stage.crash(n);
+      stage.start(n, { syncedEnd: position(1, 1) });
+    }
+    stage.order(2, ['a'], { to: ['a'] });
+    stage.run();
+    expect(reportOf(stage.replica('a'))).toMatchObject({ state: 'serving', end: position(1, 3), why: '' });
+  });
+
+  test('a log with a hole is not only unproven', () => {
+    const stage = new Stage(['a', 'b']);
+    stage.order(1, ['a', 'b']);
+    stage.run();
+    stage.ask('a', put('1'));
+    stage.run();
+    stage.crash('a');
+    const marks = { commit: position(1, 1), passed: position(1, 1), promised: origin, complete: false };
+    stage.start('a', { syncedEnd: position(1, 1), marks });
+    expect(reportOf(stage.replica('a'))).toMatchObject({ state: 'lost' });
   });
 
   test('logs are compared by version first: a short log of a newer version beats a long old one', () => {

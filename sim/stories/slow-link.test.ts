@@ -16,6 +16,7 @@ function farApart(oneWayMs: number) {
     replicationFactor: 1,
     nodes: 1,
     begun: false,
+    osRestart: 'wait' as const,
     drain: [],
     timings: defaultTimings,
     concurrentMoves: 1,

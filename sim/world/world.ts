@@ -140,6 +140,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     drain: [],
     timings: plan.timings,
     begun: false,
+    osRestart: 'wait',
     concurrentMoves: plan.concurrentMoves,
   };
   const clients: Client[] = [];

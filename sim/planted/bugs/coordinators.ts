@@ -410,6 +410,27 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     inStory('R45'),
   ),
   bug(
+    'shortest-log-restarts',
+    '2.7',
+    'after a power cut of all members another log than the longest carries the chain on',
+    [edit(chains, 'comparePositions(y.end, x.end)', 'comparePositions(x.end, y.end)')],
+    inStory('2.7'),
+  ),
+  bug(
+    'restarted-without-word',
+    '2.7',
+    'after a power cut of all members a chain goes on although nobody said so',
+    [edit(chains, "if (s.desired.osRestart !== 'longestLog') return false;", '')],
+    inStory('2.7'),
+  ),
+  bug(
+    'restarted-too-early',
+    '2.7',
+    'after a power cut a chain goes on before all its members told what they have',
+    [edit(chains, ' || logs.length < whole.length) return false;', ') return false;')],
+    inStory('2.7'),
+  ),
+  bug(
     'pair-forgotten',
     'R47',
     'two nodes that could not reach each other are made neighbours again at once',
