@@ -163,7 +163,7 @@ function leaveOutGone(s: CoordinatorState, c: SavedChain): boolean {
 /**
  * A member that was taken in and has not answered yet holds all that was committed (R10), only nobody could be sure that
  * it does so still. Where everybody who surely had everything says that he lost the end of his log, and this one holds
- * more than each of them, nobody else is left to carry the chain (R49).
+ * more than each of them, nobody else is left to carry the chain (R50).
  */
 function outlasts(s: CoordinatorState, c: SavedChain, m: SavedMember, rest: readonly SavedMember[]): boolean {
   const own = s.heard.get(m.node)?.reports.get(c.slot);

@@ -244,7 +244,7 @@ export function emptyReplica(r: Replica, ctx: Context, start: Position): void {
 
 function agree(r: Replica, ctx: Context, peer: Member, m: Offer, common: Position, snapshot: boolean): void {
   const promised = r.promised;
-  // Those before it hold what this process found promised when it started (R49).
+  // Those before it hold what this process found promised when it started (R50).
   if (r.role === 'member') r.promisers ??= r.ahead;
   drop(r, ctx, common);
   const features = featuresFrom(r, ctx);

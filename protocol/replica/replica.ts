@@ -65,7 +65,7 @@ export function bootReplica(b: BootSlot, room: Room): Replica {
   r.takenComplete = b.marks.complete;
   r.passed = b.marks.passed;
   r.takenPassed = b.marks.passed;
-  // The marks of the last moments were in memory alone: for all that this process knows, its whole log was promised (R49).
+  // The marks of the last moments were in memory alone: for all that this process knows, its whole log was promised (R50).
   r.promised = comparePositions(b.marks.promised, log.end) > 0 ? b.marks.promised : log.end;
   release(log, commit);
   for (let i = log.head; i < log.items.length; i++)

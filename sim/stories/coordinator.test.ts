@@ -1,4 +1,4 @@
-/** Stories of coordinators: leases, fencing, takeovers, who is left out (R6, R7, R10 to R14, R23 to R27, R30, R31, R49). */
+/** Stories of coordinators: leases, fencing, takeovers, who is left out (R6, R7, R10 to R14, R23 to R27, R30, R31, R50). */
 
 import { describe, expect, test } from 'vitest';
 import { inspect } from '../../protocol/coordinator/inspect.ts';
@@ -149,7 +149,7 @@ test('R7: a joiner that was just taken in does not carry a chain on alone', () =
   expect(desk.chain.version).toBe(2);
 });
 
-describe('R49: everybody who surely had everything lost the end of his log', () => {
+describe('R50: everybody who surely had everything lost the end of his log', () => {
   const at = (end: number): Says => ({ version: 1, end: position(1, end) });
   const takenIn = (says: Says, other: Says): Desk => {
     const desk = new Desk(

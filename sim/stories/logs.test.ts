@@ -1,4 +1,4 @@
-/** Stories of what a disk forgot or kept too long, and of joins (R10, R15, R19, R20, R22, R28, R29, R49). */
+/** Stories of what a disk forgot or kept too long, and of joins (R10, R15, R19, R20, R22, R28, R29, R50). */
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../protocol/limits.ts';
 import type { PersistItem } from '../../protocol/persist.ts';
@@ -136,7 +136,7 @@ describe('R15: a member that lost the durable end of its log goes, the witness s
   });
 });
 
-describe('R49: after a crash of all nothing is dropped at the word of a head whose disk lost the end of its log', () => {
+describe('R50: after a crash of all nothing is dropped at the word of a head whose disk lost the end of its log', () => {
   const names = ['h', 'm', 't'] as const;
 
   /** Two acknowledged writes, then all are killed, before any mark but those of the appending batches was saved. */

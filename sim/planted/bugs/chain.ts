@@ -139,7 +139,7 @@ export const chainBugs: readonly PlantedBug[] = [
   ),
   bug(
     'promised-as-saved',
-    'R49',
+    'R50',
     'a process that was started takes only that for promised which its last batch said',
     [
       edit(
@@ -152,7 +152,7 @@ export const chainBugs: readonly PlantedBug[] = [
   ),
   bug(
     'promised-by-the-saved-order',
-    'R49',
+    'R50',
     'after a start nobody is bound who stood behind in the order that was saved last',
     [
       edit(
@@ -161,7 +161,7 @@ export const chainBugs: readonly PlantedBug[] = [
         'if (r.known !== null) r.promisers ??= namesBefore(r.known, ctx.name);\n  r.assignment = a;\n  r.known = a;',
       ),
     ],
-    inStory('R49'),
+    inStory('R50'),
   ),
   bug(
     'power-cut-believed',

@@ -74,10 +74,10 @@ export const coordinatorBugs: readonly PlantedBug[] = [
   ),
   bug(
     'waits-for-who-lost-it',
-    'R49',
+    'R50',
     'a chain waits for ever for a member that lost the end of its log, beside one that has it and never answered yet',
     [edit(chains, 'm.whole || outlasts(s, c, m, rest)', 'm.whole')],
-    inStory('R49'),
+    inStory('R50'),
   ),
   bug(
     'blank-store-is-member',
