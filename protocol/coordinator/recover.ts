@@ -48,8 +48,13 @@ export function drainNode(s: CoordinatorState, node: NodeName, drain: boolean): 
   };
 }
 
-/** What a given-up node may know more than anybody who reports: versions and epochs leave that much room (R30). */
+/** What a given-up node may know more than anybody who reports: epochs leave that much room (R30). */
 const roomForGivenUp = 1000;
+/**
+ * Versions always leave room: nodes and clients keep the newest route that they were told, and one that the lost state
+ * published may be installed by nobody. They take what is recovered only if it is above that.
+ */
+const roomForRoutes = 1000;
 
 /**
  * Builds a lost state anew from what nodes report and from what is left of it (R30, R43): epoch above all reported; per
@@ -77,7 +82,7 @@ export function recover(
   const epoch = (Math.max(left?.epoch ?? 0, ...epochs) + room) as Epoch;
   const chains: SavedChain[] = [];
   for (let slot = 0; slot < slots; slot++) {
-    const result = recoverChain(new Map(nodes), left, slot as Slot, command, room);
+    const result = recoverChain(new Map(nodes), left, slot as Slot, command);
     if (typeof result === 'string') return { ok: false, message: result };
     chains.push(result);
   }
@@ -137,7 +142,6 @@ function recoverChain(
   left: ClusterState | null,
   slot: Slot,
   command: CoordinatorCommand & { kind: 'recover' },
-  room: number,
 ): SavedChain | string {
   const saved = left?.chains[slot];
   let newest: { readonly version: ChainVersion; readonly members: readonly Member[] } | null = saved ?? null;
@@ -178,7 +182,7 @@ function recoverChain(
     excluded.set(of, { node, incarnation: of });
   return {
     slot,
-    version: (newest.version + room) as ChainVersion,
+    version: (newest.version + roomForRoutes) as ChainVersion,
     members,
     joiner: null,
     excluded: [...excluded.values()],

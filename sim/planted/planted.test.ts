@@ -1,6 +1,7 @@
 /**
  * The simulator finds planted bugs. Each hunt begins at the seed that found the bug last (`npm run sim -- --planted --save`
- * keeps them); when the source has changed so much that it does not any more, the whole search is run.
+ * keeps them); when the source has changed so much that it does not any more, the whole search is run. A bug that no kept
+ * seed shows, and that has no story, is hunted by `npm run sim -- --planted` alone: its search takes too long for a test.
  */
 import { describe, expect, it } from 'vitest';
 import { edit } from './bug.ts';
@@ -11,14 +12,15 @@ import { failingStory } from './told.ts';
 
 const known = knownSeeds();
 const minutes = 60_000;
+const hunted = plantedBugs.filter((b) => typeof b.shows !== 'string' || known[b.name] !== undefined);
 
 describe('the simulator', () => {
   it('is given many bugs', () => {
-    expect(plantedBugs.length).toBeGreaterThanOrEqual(80);
+    expect(plantedBugs.length).toBeGreaterThanOrEqual(150);
     expect(Object.keys(known).length).toBeGreaterThanOrEqual(60);
   });
 
-  it.concurrent.each(plantedBugs)(
+  it.concurrent.each(hunted)(
     'finds $name ($rule)',
     async (bug) => {
       const first = await hunt(bug, { from: known[bug.name] ?? 1, seeds: 1 });
