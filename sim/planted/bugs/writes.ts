@@ -114,7 +114,7 @@ export const writeBugs: readonly PlantedBug[] = [
       edit(
         'replica/replica.ts',
         'if (entry.seq <= b.marks.commit.seq) takeIn(table, entry, room.horizonMs);',
-        '',
+        ';',
       ),
     ],
     'retries',
