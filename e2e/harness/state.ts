@@ -1,7 +1,7 @@
 /** What stories do to the state of the coordinators, and how it comes back. */
 import { expect } from 'vitest';
 import type { Cluster } from './cluster.ts';
-import { get, type KubeObject, kubectl, until } from './kubectl.ts';
+import { find, get, type KubeObject, kubectl, until } from './kubectl.ts';
 import type { Load } from './load.ts';
 import { run, words } from './run-command.ts';
 
@@ -12,7 +12,7 @@ export function stateOf(cluster: Cluster): Promise<KubeObject> {
 }
 
 export async function deleteState(cluster: Cluster): Promise<void> {
-  await kubectl(['delete', 'configmap', '-n', cluster.namespace, nameOf(cluster)]);
+  await kubectl(['delete', 'configmap', '-n', cluster.namespace, nameOf(cluster), '--ignore-not-found']);
 }
 
 /** Puts the content of an older copy back, as somebody does who restores a backup. */
@@ -24,13 +24,26 @@ export async function putBack(cluster: Cluster, older: KubeObject): Promise<void
   ]);
 }
 
-/** Ends all coordinators at once; resolves when new ones run. */
-export async function restartCoordinators(cluster: Cluster): Promise<void> {
+/**
+ * Ends all coordinators at once; resolves when new ones run. `change` is made before, and again when the old ones are
+ * gone: a leader that lives saves its state again when it finds it deleted or set back.
+ */
+export async function restartCoordinators(
+  cluster: Cluster,
+  change: () => Promise<void> = async () => {},
+): Promise<void> {
+  await change();
   const pods = await cluster.pods('coordinator');
   await cluster.deletePods(
     pods.map(({ metadata }) => metadata.name),
     '--grace-period=1',
   );
+  for (const { metadata } of pods)
+    await until(`${metadata.name} is gone`, 60, async () => {
+      const now = await find(cluster.namespace, 'pod', metadata.name);
+      return now?.metadata.uid === metadata.uid ? undefined : true;
+    });
+  await change();
   for (const pod of pods) await cluster.replaced(pod);
 }
 
