@@ -2,12 +2,13 @@
  * When a leader does not believe its own state: it asks the store again, waits until everybody could be heard, and waits
  * for an operator where nodes hold more than it has (R43, R46).
  */
+import type { ReplicaReport } from '../messages.ts';
 import { hearingMs } from '../timings.ts';
-import type { NodeName } from '../words.ts';
+import type { NodeName, StoreId } from '../words.ts';
 import type { StoreOutcome } from './contract.ts';
 import { call, stepDown } from './election.ts';
 import { judge, orphan, saveAgain } from './history.ts';
-import { type CoordinatorState, nodeOf, notice } from './state.ts';
+import { type ClusterState, type CoordinatorState, nodeOf, notice, type SavedChain } from './state.ts';
 
 /** A node knows more than the saved state: nothing is decided until the store says whether that is still the newest. */
 export function doubt(s: CoordinatorState, node: NodeName, why: string): void {
@@ -63,13 +64,32 @@ export function hearing(s: CoordinatorState): boolean {
   return s.leading.at !== 'leader';
 }
 
-/** The saved state may be another cluster's: nodes of one are heard, and none of the state's own. */
+/**
+ * A saved state is the one of this node's cluster: the node is a member of a chain of it, with that very store, and has
+ * installed a version of it. One that this state itself took in proves nothing: a blank node believes whatever state it
+ * is given. Members of a first version were there when the cluster began, and may not have installed it yet.
+ */
+export function provesState(
+  state: ClusterState | null,
+  node: NodeName,
+  store: StoreId,
+  reports: Iterable<ReplicaReport>,
+): boolean {
+  if (state === null) return false;
+  const isMemberOf = (c: SavedChain | undefined): boolean =>
+    c?.members.some((m) => m.node === node && m.store === store) === true;
+  if (state.chains.some((c) => c.version === 1 && isMemberOf(c))) return true;
+  for (const r of reports) if (r.version > 0 && isMemberOf(state.chains[r.slot])) return true;
+  return false;
+}
+
+/** The saved state may be another cluster's: nodes of one are heard, and no member of the state's own. */
 export function judgeForeign(s: CoordinatorState): void {
   const other = [...s.foreign][0];
   if (!s.hearingOver || s.confirmed || other === undefined || s.leading.at !== 'leader') return;
   const own = s.saved?.clusterId;
   const what = `${other[0]} belongs to cluster ${other[1]}, the saved state is of cluster ${own}`;
-  orphan(s, `${what}, and no node of that one is heard`, true);
+  orphan(s, `${what}, and no member of a chain of that one is heard`, true);
 }
 
 function allTold(s: CoordinatorState): boolean {

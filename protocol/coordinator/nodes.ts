@@ -18,7 +18,7 @@ import {
   type NodeName,
   type Slot,
 } from '../words.ts';
-import { doubt, hearing, judgeForeign } from './doubt.ts';
+import { doubt, hearing, judgeForeign, provesState } from './doubt.ts';
 import { leads } from './election.ts';
 import { beyond, issuedBeyond, registerBeyond, reportsBeyond } from './history.ts';
 import { changeNode } from './saving.ts';
@@ -56,10 +56,12 @@ export function onRegister(s: CoordinatorState, link: string, m: Register): void
   // A store that belongs to no cluster holds nothing: what it says beside that proves nothing.
   const more = m.clusterId === '' ? '' : registerBeyond(s.saved, m);
   if (more !== '') return doubt(s, m.node, more);
-  if (m.clusterId !== '') s.confirmed = true;
   const before = s.heard.get(m.node);
   const known = nodeOf(s.work, m.node);
   const sameStore = known?.store === m.store;
+  if (provesState(s.saved, m.node, m.store, m.reports)) s.confirmed = true;
+  // Taken into a state that turns out to be another cluster's, it would belong to that one. It asks again.
+  if (m.clusterId === '' && !sameStore && !s.confirmed && !s.hearingOver) return;
   // It asks again because the way is long, or the save takes its time: what was issued to this process is the answer.
   if (
     sameStore &&
@@ -158,8 +160,9 @@ function refuseAll(s: CoordinatorState, link: string, note: () => void): void {
 }
 
 function noteOrphan(s: CoordinatorState, link: string, m: Register): void {
-  if (s.leading.at === 'orphan' && s.leading.foreign && m.clusterId === s.saved?.clusterId) {
-    // The state's own nodes come after all: whose it is was the only doubt.
+  const isForeign = s.leading.at === 'orphan' && s.leading.foreign && m.clusterId === s.saved?.clusterId;
+  if (isForeign && provesState(s.saved, m.node, m.store, m.reports)) {
+    // The state's own members come after all: whose it is was the only doubt.
     notice(s, 'info', 'state.confirmed', { node: m.node });
     s.confirmed = true;
     s.leading = { at: 'leader' };
@@ -247,7 +250,7 @@ export function onHeartbeat(s: CoordinatorState, link: string, m: Heartbeat): vo
       'UNKNOWN_INCARNATION',
       `a newer process of ${known.node} registered; register anew`,
     );
-  s.confirmed = true;
+  if (provesState(s.saved, known.node, known.store, m.reports)) s.confirmed = true;
   const h = heardOf(s, known.node, m.incarnation, link);
   if (h.gone || m.beat <= h.beat) return;
   h.beat = m.beat;

@@ -189,7 +189,7 @@ export interface CoordinatorState {
   takeoverAt: MonoMs;
   /** Since takeover every node had its chance to be heard, or all members of all chains were (R46). */
   hearingOver: boolean;
-  /** A node of the saved state's cluster was heard. */
+  /** A member of a chain of the saved state was heard, with its own store (doubt.ts). */
   confirmed: boolean;
   /** Nodes that belong to another cluster than the saved state, and its id. */
   foreign: Map<NodeName, string>;

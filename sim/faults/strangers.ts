@@ -2,7 +2,8 @@
  * Strangers at the coordinators' state store: it is lost, brought back as it was some time ago, or edited. Coordinators must
  * notice by what nodes report, do nothing, and wait for an operator (R43); the operator of a simulated cluster is here too.
  */
-import { type NodeName, nodeName, type Slot } from '../../protocol/words.ts';
+import { readState, writeState } from '../../protocol/coordinator/stored.ts';
+import { type NodeName, nodeName, reign, type Slot, type StoreId, storeId } from '../../protocol/words.ts';
 import type { CoordinatorHost } from '../world/coordinator-host.ts';
 import { savedState } from '../world/saved-state.ts';
 import type { World } from '../world/world.ts';
@@ -14,15 +15,40 @@ export const statelost: Inject = (f) => tampered(f, () => null);
 
 export const stateold: Inject = (f) => tampered(f, () => f.random.pick(f.world.store.saved));
 
-/** Not a state, half a state, or one that was edited by hand. */
+/** Not a state, half a state, one that was edited by hand, or the whole one of another cluster. */
 export const stateforeign: Inject = (f) =>
   tampered(f, (text) =>
     f.random.pick([
       text.slice(0, f.random.int(text.length)),
       text.replace('"revision":', '"revision":1'),
       f.random.pick(['', '{}', 'null', '[]', '"state"', '{"format":1}', '{"format":2}', '{"format":3}']),
+      ofAnotherCluster(text),
     ]),
   );
+
+const otherCluster = 'cluster-of-somebody-else';
+
+/** Its nodes have the names and numbers that nodes have everywhere; stores and leaderships are its own. */
+function ofAnotherCluster(text: string): string {
+  const found = readState(text);
+  if (!found.ok) return '';
+  const { value } = found;
+  const its = <T extends { readonly store: StoreId }>(x: T): T => ({
+    ...x,
+    store: storeId(`other ${x.store}`),
+  });
+  return writeState({
+    ...value,
+    clusterId: otherCluster,
+    reigns: value.reigns.map((r) => ({ ...r, id: reign(r.id + 1) })),
+    nodes: value.nodes.map(its),
+    chains: value.chains.map((c) => ({
+      ...c,
+      members: c.members.map(its),
+      joiner: c.joiner === null ? null : its(c.joiner),
+    })),
+  });
+}
 
 export const leaseforeign: Inject = (f) => {
   const { store } = f.world;
@@ -69,6 +95,7 @@ function callOperator(world: World): void {
   const refused = new Map<NodeName, string>();
   const look = (): void => {
     for (const { host } of world.coordinators) if (host?.loop.alive === true) mend(world, host, refused);
+    emptyStrayed(world);
     world.schedule.after(lookMs, look);
   };
   look();
@@ -92,6 +119,17 @@ function mend(world: World, host: CoordinatorHost, refused: Map<NodeName, string
       if (missing !== undefined) refused.set(nodeName(missing), message);
     },
   );
+}
+
+/** A blank node that the state of another cluster took in belongs there: as its refusal says, it gets an empty disk. */
+function emptyStrayed(world: World): void {
+  if (world.leader()?.view().clusterId === otherCluster) return;
+  for (const seat of world.nodes) {
+    if (seat.host === null || seat.disk.content.identity.clusterId !== otherCluster) continue;
+    world.endNode(seat, false);
+    world.format(seat);
+    world.startNode(seat);
+  }
 }
 
 /** Its disk holds nothing that the coordinators knew: what it held will not come back. */

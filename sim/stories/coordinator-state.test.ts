@@ -1,6 +1,8 @@
 /** Stories of a coordinator's state that is lost, set back, edited or another's, and of its lease (R30, R43, R44, R46). */
 import { describe, expect, test } from 'vitest';
+import type { ClusterState } from '../../protocol/coordinator/state.ts';
 import { readLease, readState, writeState } from '../../protocol/coordinator/stored.ts';
+import type { Register } from '../../protocol/messages.ts';
 import { defaultTimings, hearingMs } from '../../protocol/timings.ts';
 import {
   chainVersion,
@@ -9,6 +11,7 @@ import {
   incarnation,
   nodeName,
   noIncarnation,
+  origin,
   reign,
   revision,
   slot,
@@ -215,6 +218,55 @@ describe('R43: nodes of another cluster', () => {
     expect(view(desk).trouble).toMatchObject({ reason: 'StateLost', clusterId: 'other' });
     desk.register('l', 'a', {});
     expect(desk.leading('l')).toBe(true);
+  });
+
+  const blank = { clusterId: '', epoch: epoch(0), reign: reign(0), previous: noIncarnation };
+  const later = (): ClusterState => stateOf('abc', { version: chainVersion(5) });
+  /** A node that reports a version of slot 0. */
+  const holding = (version: number): Partial<Register> => ({
+    reports: [
+      {
+        slot: slot(0),
+        version: chainVersion(version),
+        state: 'stale',
+        insync: noIncarnation,
+        end: origin,
+        commit: origin,
+        why: '',
+        refused: chainVersion(0),
+      },
+    ],
+  });
+
+  test('a blank node that the state took in says nothing about whose it is', () => {
+    const desk = new Desk(later());
+    desk.add('l');
+    desk.lead('l');
+    // It asks as a node that is new, and later as one of the cluster that took it in.
+    desk.advance(hearing + 500, ['l'], () => desk.register('l', 'n', blank));
+    expect(desk.saved.nodes.map((n) => n.node)).toContain('n');
+    desk.beat('l', 'n', { as: desk.saved.nodes.find((n) => n.node === 'n')?.incarnation as Incarnation });
+    desk.register('l', 'x', foreign);
+    expect(view(desk).trouble).toMatchObject({ reason: 'StateLost', clusterId: 'other' });
+    // Nor does it afterwards, nor a member's name over another store, nor a member without a version.
+    desk.register('l', 'n', {});
+    desk.register('l', 'a', { ...holding(5), store: storeId('another') });
+    desk.register('l', 'a', {});
+    expect(desk.leading('l')).toBe(false);
+    desk.register('l', 'a', holding(5));
+    expect(desk.leading('l')).toBe(true);
+  });
+
+  test('a blank node waits until a member was heard, or until everybody could have been', () => {
+    const desk = new Desk(later());
+    desk.add('l');
+    desk.lead('l');
+    desk.advance(1000, ['l'], () => desk.register('l', 'n', blank));
+    expect(desk.saved.nodes.map((n) => n.node)).not.toContain('n');
+    desk.beat('l', 'a', { version: 5 });
+    desk.register('l', 'n', blank);
+    desk.advance(200, ['l']);
+    expect(desk.saved.nodes.map((n) => n.node)).toContain('n');
   });
 });
 

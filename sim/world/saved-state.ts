@@ -8,7 +8,13 @@ import type { StateStore } from './state-store.ts';
 
 export type SavedChains = Pick<ClusterState, 'chains' | 'epoch'>;
 
-const parsed = new WeakMap<StateStore, { readonly text: string; readonly state: SavedChains }>();
+interface Parsed {
+  readonly text: string;
+  readonly clusterId: string;
+  readonly state: SavedChains;
+}
+
+const parsed = new WeakMap<StateStore, Parsed>();
 
 /** The same object as long as nothing else was saved. */
 export function savedState(store: StateStore): SavedChains | null {
@@ -19,16 +25,24 @@ export function savedState(store: StateStore): SavedChains | null {
   const found = readState(text);
   if (!found.ok) throw new Error(`a coordinator saved what ${found.why}`);
   const { chains, epoch } = found.value;
-  const state = known === undefined ? { chains, epoch } : merged(known.state, { chains, epoch });
-  parsed.set(store, { text, state });
+  const clusterId = known?.clusterId ?? found.value.clusterId;
+  // What a leader saved over the state of another cluster decides nothing about this one.
+  const state = found.value.clusterId !== clusterId ? known?.state : merged(known?.state, { chains, epoch });
+  if (state === undefined) return null;
+  parsed.set(store, { text, clusterId, state });
   return state;
 }
 
-const merged = (before: SavedChains, now: SavedChains): SavedChains => ({
-  epoch: now.epoch,
-  chains:
-    now.chains.length === 0 ? before.chains : now.chains.map((c, slot) => newest(before.chains[slot], c)),
-});
+const merged = (before: SavedChains | undefined, now: SavedChains): SavedChains =>
+  before === undefined
+    ? now
+    : {
+        epoch: now.epoch,
+        chains:
+          now.chains.length === 0
+            ? before.chains
+            : now.chains.map((c, slot) => newest(before.chains[slot], c)),
+      };
 
 const newest = (before: SavedChain | undefined, now: SavedChain): SavedChain =>
   before === undefined || now.version >= before.version || now.reason.startsWith('recovered') ? now : before;

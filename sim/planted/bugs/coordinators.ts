@@ -314,6 +314,26 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     inStory('R43'),
   ),
   bug(
+    'confirmed-by-whom-it-took-in',
+    'R43',
+    'a node without any part in a chain confirms that a state is the one of its cluster',
+    [
+      edit(
+        'coordinator/doubt.ts',
+        'for (const r of reports) if (r.version > 0 && isMemberOf(state.chains[r.slot])) return true;',
+        'if (state.nodes.some((n) => n.node === node && n.store === store)) return true;',
+      ),
+    ],
+    inStory('R43'),
+  ),
+  bug(
+    'blank-taken-in-at-once',
+    'R43',
+    'a blank node is taken into a state before anybody confirmed whose that is',
+    [edit(nodes, "if (m.clusterId === '' && !sameStore && !s.confirmed && !s.hearingOver) return;", '')],
+    inStory('R43'),
+  ),
+  bug(
     'memory-given-up',
     'R43',
     'a leader whose state object was removed forgets what it knows',
