@@ -138,14 +138,14 @@ function play(
   const { plan, schedule } = world;
   let events = 0;
   const steps: Steps = {
-    until(holds, ms) {
+    until(holds, ms, everyMs = 20) {
       const end = schedule.now + ms;
       let look = 0;
       for (;;) {
         if (invariants.violations.length > 0 || beyondHelp() !== '') return false;
         if (schedule.now >= look) {
           if (holds()) return true;
-          look = schedule.now + 20;
+          look = schedule.now + everyMs;
         }
         if (schedule.now >= end || !schedule.step()) return holds();
         events++;

@@ -3,6 +3,7 @@
  * every chain must be of full length and serve, nothing may stay pending, all replicas of a slot must be equal, and a
  * last write and a last read of every slot must work.
  */
+import type { CoordinatorView } from '../protocol/coordinator/contract.ts';
 import { inspect } from '../protocol/node/inspect.ts';
 import { canRead } from '../protocol/replica/reading.ts';
 import { slotOf } from '../protocol/slots.ts';
@@ -17,9 +18,12 @@ import { savedState } from './world/saved-state.ts';
 import type { World } from './world/world.ts';
 
 export interface Steps {
-  /** Goes on until the condition holds, `ms` of virtual time passed, or something was violated. */
-  until(holds: () => boolean, ms: number): boolean;
+  /** Goes on until the condition holds, looked at `everyMs`, `ms` of virtual time passed, or something was violated. */
+  until(holds: () => boolean, ms: number, everyMs?: number): boolean;
 }
+
+/** A look at everything is dear. */
+const lookMs = 100;
 
 /** Longest time that the cluster may take to become whole again. */
 const patienceMs = 180_000;
@@ -57,7 +61,7 @@ export function settle(world: World, invariants: Invariants, steps: Steps): stri
     missing = whatIsMissing(world, invariants);
     return missing === '';
   };
-  if (!steps.until(whole, patience)) {
+  if (!steps.until(whole, patience, lookMs)) {
     const excuse = lostForGood(world);
     if (excuse === '') {
       invariants.fail(
@@ -68,14 +72,14 @@ export function settle(world: World, invariants: Invariants, steps: Steps): stri
       return '';
     }
     if (!override(world, invariants)) return excuse;
-    if (!steps.until(whole, patience)) {
+    if (!steps.until(whole, patience, lookMs)) {
       invariants.fail('I6', slotIn(missing), `${missing} after an operator's override`);
       return '';
     }
   }
   lastWords(world, invariants, steps);
   if (invariants.violations.length > 0) return '';
-  if (!steps.until(whole, patience))
+  if (!steps.until(whole, patience, lookMs))
     invariants.fail('I6', slotIn(missing), `${missing} after the last write`);
   for (const ledger of invariants.ledgers)
     for (const wrong of compareContents(ledger, membersOf(world, ledger.slot)))
@@ -112,7 +116,7 @@ function whatIsMissing(world: World, invariants: Invariants): string {
     const where = `slot ${c.slot} v${c.version} [${c.members.map((m) => `${m.node} ${m.role} ${m.state}`).join(', ')}]`;
     if (!c.full) return `${where} is not full (${view.waiting || c.reason})`;
     const committed = invariants.ledgers[c.slot]?.committed.length ?? 0;
-    for (const host of membersOf(world, c.slot)) {
+    for (const host of hostsOf(world, c)) {
       const r = inspect(host.core).replicas.get(c.slot);
       if (r === undefined || !canRead(r)) return `${where}: ${host.name} does not serve`;
       if (r.commit !== committed || r.log.end.seq !== committed)
@@ -131,7 +135,11 @@ function whatIsMissing(world: World, invariants: Invariants): string {
 
 function membersOf(world: World, slot: Slot): NodeHost[] {
   const chain = world.leader()?.view().chains[slot];
-  const names = chain?.members.filter((m) => m.role !== 'joiner').map((m) => m.node) ?? [];
+  return chain === undefined ? [] : hostsOf(world, chain);
+}
+
+function hostsOf(world: World, chain: CoordinatorView['chains'][number]): NodeHost[] {
+  const names = chain.members.filter((m) => m.role !== 'joiner').map((m) => m.node);
   return names.flatMap((name) => world.nodes.find((n) => n.name === name)?.host ?? []);
 }
 

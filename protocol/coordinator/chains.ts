@@ -7,7 +7,7 @@ import type { ReplicaReport } from '../messages.ts';
 import type { Change } from '../planner/planner.ts';
 import { type ChainVersion, comparePositions, type NodeName } from '../words.ts';
 import { keepApart } from './damping.ts';
-import { guarded, statusOf } from './liveness.ts';
+import { guarded, isDown, statusOf } from './liveness.ts';
 import { acknowledgedLeaving, leaseUntil } from './nodes.ts';
 import { changeChain } from './saving.ts';
 import { type CoordinatorState, nodeOf, notice, type SavedChain, type SavedMember } from './state.ts';
@@ -49,15 +49,13 @@ function installed(s: CoordinatorState, c: SavedChain, m: SavedMember): boolean 
 }
 
 export function serves(s: CoordinatorState, c: SavedChain, m: SavedMember): boolean {
-  const n = nodeOf(s.work, m.node);
-  if (
-    n === undefined ||
-    n.incarnation !== m.incarnation ||
-    ['dead', 'failed', 'left'].includes(statusOf(s, n))
-  )
+  // What it reports says no most quickly.
+  const h = s.heard.get(m.node);
+  const report = h?.reports.get(c.slot);
+  if (h?.incarnation !== m.incarnation || report?.state !== 'serving' || report.version !== c.version)
     return false;
-  const report = s.heard.get(m.node)?.reports.get(c.slot);
-  return installed(s, c, m) && report?.state === 'serving';
+  const n = nodeOf(s.work, m.node);
+  return n?.incarnation === m.incarnation && !isDown(statusOf(s, n));
 }
 
 /** Every member serves the present version: it may change by plan. */

@@ -8,6 +8,9 @@ import { type CoordinatorState, type Lived, notice, type SavedNode } from './sta
 
 export type NodeStatus = 'healthy' | 'suspect' | 'dead' | 'flapping' | 'failed' | 'left';
 
+export const isDown = (status: NodeStatus): boolean =>
+  status === 'dead' || status === 'failed' || status === 'left';
+
 /** Deaths within this time make a node flap; it gets no new replicas for as long. */
 const flapWindowMs = 60_000;
 const flapDeaths = 4;
@@ -36,7 +39,10 @@ export function livedOf(s: CoordinatorState, node: NodeName): Lived {
 }
 
 function flapping(s: CoordinatorState, node: NodeName): boolean {
-  return livedOf(s, node).deaths.filter((at) => s.now.mono - at < flapWindowMs).length >= flapDeaths;
+  const deaths = s.lived.get(node)?.deaths ?? [];
+  return (
+    deaths.length >= flapDeaths && deaths.filter((at) => s.now.mono - at < flapWindowMs).length >= flapDeaths
+  );
 }
 
 /** Notes deaths and returns; called with every look at the cluster. */
@@ -44,7 +50,7 @@ export function watchNodes(s: CoordinatorState): void {
   for (const n of s.work?.nodes ?? []) {
     const status = statusOf(s, n);
     const l = livedOf(s, n.node);
-    const down = status === 'dead' || status === 'failed' || status === 'left';
+    const down = isDown(status);
     if (down && l.deadSince === null) {
       l.deadSince = s.now.mono;
       if (status === 'dead')

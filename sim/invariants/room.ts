@@ -25,6 +25,11 @@ export function createRoomCheck(): (host: NodeHost, r: Replica) => string {
   const known = new Map<number, Map<number, Known>>();
   return (host, r) => {
     const { space, now, config } = inspect(host.core);
+    // Who is no head orders nothing, and who knows of no short disk may order anything.
+    if (r.index !== 0 || r.role !== 'member' || (space.level === 'ok' && space.peers.size === 0)) {
+      known.get(host.process)?.delete(r.slot);
+      return '';
+    }
     const ofHost = known.get(host.process) ?? new Map<number, Known>();
     known.set(host.process, ofHost);
     const before = ofHost.get(r.slot);
@@ -35,7 +40,7 @@ export function createRoomCheck(): (host: NodeHost, r: Replica) => string {
     }
     if (space.level !== 'ok') levels.set(config.name, space.level);
     ofHost.set(r.slot, { installed: r.installed, end: r.log.end.seq, levels });
-    if (before?.installed !== r.installed || r.index !== 0 || r.role !== 'member') return '';
+    if (before?.installed !== r.installed) return '';
     for (const [node, level] of levels) {
       if (before.levels.get(node) !== level) continue;
       const full = level === 'full' || (level as { level?: string }).level === 'full';

@@ -8,6 +8,7 @@ import type {
   Desired,
   Now,
 } from '../../protocol/coordinator/contract.ts';
+import { inspect } from '../../protocol/coordinator/inspect.ts';
 import { noIncarnation } from '../../protocol/words.ts';
 import type { Clock } from './clock.ts';
 import { describeMessage } from './describe.ts';
@@ -22,6 +23,8 @@ export interface CoordinatorHost {
   readonly clock: Clock;
   readonly loop: Loop<CoordinatorEvent>;
   readonly port: Port;
+  /** Whether it leads, as far as it knows. */
+  leads(): boolean;
   view(): CoordinatorView;
   /** Calls back when the order is answered; never, when the coordinator is gone before. */
   command(command: CoordinatorCommand, answered: (ok: boolean, message: string) => void): void;
@@ -30,11 +33,13 @@ export interface CoordinatorHost {
   kill(quiet: boolean): void;
 }
 
+/** As in production (coordinator/host.ts). */
+const tickMs = 50;
+
 export interface CoordinatorHostOptions {
   readonly config: CoordinatorConfig;
   readonly process: number;
   readonly machine: number;
-  readonly tickMs: number;
 }
 
 export function createCoordinatorHost(
@@ -154,7 +159,7 @@ export function createCoordinatorHost(
       tickQueued = true;
       loop.deliver({ kind: 'tick' });
     }
-    schedule.after(clock.realTime(options.tickMs), tick);
+    schedule.after(clock.realTime(tickMs), tick);
   }
 
   function kill(quiet: boolean): void {
@@ -164,12 +169,16 @@ export function createCoordinatorHost(
   }
 
   network.listen(config.address, port);
-  schedule.after(world.random.next() * options.tickMs, tick);
+  schedule.after(world.random.next() * tickMs, tick);
   return {
     name: config.name,
     clock,
     loop,
     port,
+    leads() {
+      const { leading, leaderUntil } = inspect(core);
+      return leading.at === 'leader' && clock.mono() < leaderUntil;
+    },
     view: () => core.view(now()),
     command(command, answered) {
       tag++;

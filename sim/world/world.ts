@@ -247,7 +247,6 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
         },
         process,
         machine: seat.machine,
-        tickMs: plan.tickMs,
       },
       { clock: seat.clock, store, createCore: createCoordinatorCore, broke: observer.coordinatorBroke },
     );
@@ -302,7 +301,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     },
     leader: () =>
       coordinators.flatMap(({ host }) =>
-        host?.loop.alive && !host.loop.frozen && host.view().leading ? [host] : [],
+        host?.loop.alive && !host.loop.frozen && host.leads() ? [host] : [],
       )[0],
   };
   return world;
