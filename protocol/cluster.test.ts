@@ -2,44 +2,17 @@ import { describe, expect, test } from 'vitest';
 import { inspect } from './node/inspect.ts';
 import type { Condition, ReadRequest, WriteRequest } from './requests.ts';
 import { Lab, textOf } from './testing/lab.ts';
-import { chainVersion, clientId, key, nodeName, requestNumber } from './words.ts';
+import { getRequest, putRequest } from './testing/samples.ts';
+import { key, nodeName } from './words.ts';
 
-let number = 0;
-function write(
+const write = (
   op: WriteRequest['op'],
   k: string,
   value = '',
   more: Partial<WriteRequest> = {},
-): WriteRequest {
-  number++;
-  return {
-    op,
-    key: key(k),
-    version: chainVersion(0),
-    passOn: true,
-    deadlineMs: 5000,
-    value: new TextEncoder().encode(value),
-    delta: 0n,
-    conditions: [],
-    client: clientId(77),
-    number: requestNumber(number),
-    floor: requestNumber(Math.max(1, number - 10)),
-    slotTime: 1_700_000_000_000,
-    retry: false,
-    ...more,
-  };
-}
-const get = (k: string, more: Partial<ReadRequest> = {}): ReadRequest => ({
-  op: 'get',
-  key: key(k),
-  version: chainVersion(0),
-  passOn: true,
-  deadlineMs: 5000,
-  level: 'strong',
-  boundMs: 0,
-  token: null,
-  ...more,
-});
+): WriteRequest => putRequest(key(k), value, { op, passOn: true, ...more });
+const get = (k: string, more: Partial<ReadRequest> = {}): ReadRequest =>
+  getRequest(key(k), { passOn: true, ...more });
 const when = (field: Condition['field'], operator: Condition['operator'], value: number): Condition => ({
   field,
   operator,

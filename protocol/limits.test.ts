@@ -2,39 +2,17 @@ import { expect, test } from 'vitest';
 import { checkLimits, limits } from './limits.ts';
 import { inspect } from './node/inspect.ts';
 import type { WriteRequest } from './requests.ts';
-import { slotOf } from './slots.ts';
 import { Lab } from './testing/lab.ts';
-import { chainVersion, clientId, type Key, key, requestNumber } from './words.ts';
+import { keyIn, putRequest } from './testing/samples.ts';
+import { type Key, key } from './words.ts';
 
 test('limits that contradict each other are refused', () => {
   expect(() => checkLimits({ ...limits, frameBytes: limits.appendBytes })).toThrow(/frameBytes/);
   expect(() => checkLimits({ ...limits, nodePendingBytes: 1000 })).toThrow(/nodePendingBytes/);
 });
 
-let numbers = 0;
-function put(k: Key, bytes: number): WriteRequest {
-  numbers++;
-  return {
-    op: 'put',
-    key: k,
-    version: chainVersion(0),
-    passOn: false,
-    deadlineMs: 5000,
-    value: new Uint8Array(bytes),
-    delta: 0n,
-    conditions: [],
-    client: clientId(77),
-    number: requestNumber(numbers),
-    floor: requestNumber(numbers),
-    slotTime: 1_700_000_000_000,
-    retry: false,
-  };
-}
-
 const slots = 16;
-const keyOf = (slot: number): Key => {
-  for (let i = 0; ; i++) if (slotOf(key(`k${i}`), slots) === slot) return key(`k${i}`);
-};
+const put = (of: Key, bytes: number): WriteRequest => putRequest(of, new Uint8Array(bytes));
 
 /** A head with two chains whose second member has just died, and one whose second member lives. */
 function headOfStuckChains(lab: Lab): { head: string; dead: string; stuck: number[]; living: number } {
@@ -63,7 +41,7 @@ test('uncommitted entries of all slots are bounded, and a stuck chain leaves roo
   const held = (): number => inspect(lab.node(head).core).pendingBytes;
   const fill = (slot: number): number => {
     for (let taken = 0; ; taken++) {
-      const reply = lab.ask(head, put(keyOf(slot), 1000));
+      const reply = lab.ask(head, put(keyIn(slot, slots), 1000));
       if (reply === undefined) continue;
       expect(reply).toMatchObject({ kind: 'failed', code: 'OVERLOADED', outcome: 'definite' });
       return taken;
@@ -73,10 +51,10 @@ test('uncommitted entries of all slots are bounded, and a stuck chain leaves roo
   expect(fill(first)).toBeGreaterThan(fill(second));
   expect(fill(first)).toBe(0);
   expect(held()).toBeLessThan(80_000);
-  for (let i = 0; i < 100; i++) expect(lab.ask(head, put(keyOf(living), 1000))?.kind).toBe('written');
+  for (let i = 0; i < 100; i++) expect(lab.ask(head, put(keyIn(living, slots), 1000))?.kind).toBe('written');
   // The dead one is left out; everything commits, and the count is back to nothing.
   lab.until(() => held() === 0);
-  expect(lab.ask(head, put(keyOf(first), 1000))?.kind).toBe('written');
+  expect(lab.ask(head, put(keyIn(first, slots), 1000))?.kind).toBe('written');
 });
 
 test('requests that wait are bounded in number and bytes, those of other nodes included', () => {

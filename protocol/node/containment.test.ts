@@ -1,47 +1,15 @@
 import { expect, test } from 'vitest';
 import { InvariantBroken } from '../errors.ts';
-import type { ReadRequest, WriteRequest } from '../requests.ts';
-import { slotOf } from '../slots.ts';
+import type { WriteRequest } from '../requests.ts';
 import { Lab, textOf } from '../testing/lab.ts';
-import { chainVersion, clientId, type Key, key, nodeName, requestNumber } from '../words.ts';
+import { getRequest, keyIn, putRequest } from '../testing/samples.ts';
+import { type Key, nodeName } from '../words.ts';
 import type { NodeEvent } from './contract.ts';
 import { inspect } from './inspect.ts';
 
-let numbers = 0;
-function put(k: Key, text: string): WriteRequest {
-  numbers++;
-  return {
-    op: 'put',
-    key: k,
-    version: chainVersion(0),
-    passOn: true,
-    deadlineMs: 5000,
-    value: new TextEncoder().encode(text),
-    delta: 0n,
-    conditions: [],
-    client: clientId(77),
-    number: requestNumber(numbers),
-    floor: requestNumber(numbers),
-    slotTime: 1_700_000_000_000,
-    retry: false,
-  };
-}
-const get = (k: Key): ReadRequest => ({
-  op: 'get',
-  key: k,
-  version: chainVersion(0),
-  passOn: false,
-  deadlineMs: 5000,
-  level: 'strong',
-  boundMs: 0,
-  token: null,
-});
-
 const slots = 2;
-const keyOf = (slot: number): Key => {
-  for (let i = 0; ; i++) if (slotOf(key(`k${i}`), slots) === slot) return key(`k${i}`);
-};
-const [a, b] = [keyOf(0), keyOf(1)];
+const put = (of: Key, text: string): WriteRequest => putRequest(of, text, { passOn: true });
+const [a, b] = [keyIn(0, slots), keyIn(1, slots)];
 
 function ready(): Lab {
   const lab = new Lab({ nodes: 3, slots });
@@ -91,13 +59,13 @@ test('an error in a message of a peer costs the slot at this node, which joins a
   const event: NodeEvent = { kind: 'peer', from: before.node, incarnation: before.incarnation, message };
   core.handle(event, lab.now);
   // The other slot of this node never stops, and the chain goes on without it.
-  expect(textOf(lab.ask(tail, get(b)))).toBe('before');
+  expect(textOf(lab.ask(tail, getRequest(b)))).toBe('before');
   lab.until(() => lab.ask(head, put(a, 'meanwhile'))?.kind === 'written');
   // It comes back whole.
   lab.until(() => lab.allFull && chainOf(lab, 0).includes(tail));
   expect(inspect(core).replicas.get(slot as never)).toMatchObject({ broken: false, lost: '' });
-  lab.until(() => lab.replies.size > 0 && lab.ask(tail, get(a))?.kind === 'read');
-  expect(textOf(lab.ask(tail, get(a)))).toBe('meanwhile');
+  lab.until(() => lab.replies.size > 0 && lab.ask(tail, getRequest(a))?.kind === 'read');
+  expect(textOf(lab.ask(tail, getRequest(a)))).toBe('meanwhile');
 });
 
 test('an error in a message of a coordinator costs that message', () => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { slotOf } from '../slots.ts';
 import { Lab } from '../testing/lab.ts';
-import { chainVersion, clientId, type Key, key, requestNumber } from '../words.ts';
+import { putRequest } from '../testing/samples.ts';
+import { type Key, key } from '../words.ts';
 
 const slots = 4;
 const keys = Array.from({ length: 40 }, (_, i) => key(`key ${i}`));
@@ -10,23 +11,9 @@ function filled(): Lab {
   const lab = new Lab({ nodes: 3, slots });
   lab.until(() => lab.allFull);
   const chains = lab.coordinator.view(lab.now).chains;
-  for (const [i, k] of keys.entries()) {
+  for (const k of keys) {
     const head = chains[slotOf(k, slots)]?.members[0]?.node ?? '';
-    const reply = lab.ask(head, {
-      op: 'put',
-      key: k,
-      version: chainVersion(0),
-      passOn: false,
-      deadlineMs: 5000,
-      value: new TextEncoder().encode(`value of ${k}`),
-      delta: 0n,
-      conditions: [],
-      client: clientId(77),
-      number: requestNumber(i + 1),
-      floor: requestNumber(i + 1),
-      slotTime: 1_700_000_000_000,
-      retry: false,
-    });
+    const reply = lab.ask(head, putRequest(k, `value of ${k}`));
     expect(reply?.kind).toBe('written');
   }
   lab.run(500);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { makeEntry } from '../entry.ts';
-import { chainVersion, clientId, key, origin, requestNumber, seq, slot } from '../words.ts';
+import { entryAt } from '../testing/samples.ts';
+import { chainVersion, key, origin, seq } from '../words.ts';
 import {
   appendEntry,
   createLog,
@@ -18,22 +18,9 @@ import {
 function logOf(...versions: number[]): Log {
   const log = createLog(origin);
   for (const version of versions) {
-    const entry = makeEntry({
-      kind: 'put',
-      slot: slot(0),
+    const entry = entryAt(log.end.seq + 1, {
       version: chainVersion(version),
       versionBefore: log.end.version,
-      seq: seq(log.end.seq + 1),
-      stamp: 1,
-      client: clientId(1),
-      number: requestNumber(log.end.seq + 1),
-      floor: requestNumber(1),
-      objectVersion: 1,
-      created: 1,
-      replaced: origin,
-      refusal: null,
-      key: key('k'),
-      value: new Uint8Array(0),
     });
     appendEntry(log, entry);
   }

@@ -1,9 +1,9 @@
 /** Stories of nodes of different releases in one chain (feature levels). */
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { makeEntry } from '../../protocol/entry.ts';
 import { reportOf } from '../../protocol/replica/replica.ts';
-import { chainVersion, clientId, key, origin, requestNumber, seq, slot } from '../../protocol/words.ts';
+import { entryAt } from '../../protocol/testing/samples.ts';
+import { chainVersion, clientId, origin, slot } from '../../protocol/words.ts';
 import { position } from './positions.ts';
 import { put, Stage } from './stage.ts';
 
@@ -50,23 +50,7 @@ test('an entry of a kind that is not known is refused with a sentence, and not a
   stage.order(1, ['h', 't']);
   stage.pass(200);
   const { up } = stage.replica('t');
-  const entry = makeEntry({
-    kind: 'put',
-    slot: slot(0),
-    version: chainVersion(1),
-    versionBefore: chainVersion(0),
-    seq: seq(1),
-    stamp: 1,
-    client: clientId(7),
-    number: requestNumber(1),
-    floor: requestNumber(1),
-    objectVersion: 1,
-    created: 1,
-    replaced: origin,
-    refusal: null,
-    key: key('k'),
-    value: new Uint8Array(3),
-  });
+  const entry = entryAt(1, { client: clientId(7), value: new Uint8Array(3) });
   const bytes = Buffer.from(entry.bytes);
   bytes[9] = 77;
   bytes.writeUInt32LE(crc32(bytes.subarray(8)), 4);

@@ -14,6 +14,7 @@ import type { Batch, Boot, BootSlot } from '../../protocol/persist.ts';
 import type { Replica } from '../../protocol/replica/state.ts';
 import type { Failure, Page, ReadRequest, Reply, Request, WriteRequest } from '../../protocol/requests.ts';
 import { LabDisk } from '../../protocol/testing/lab.ts';
+import { getRequest, putRequest } from '../../protocol/testing/samples.ts';
 import { defaultTimings, type Timings } from '../../protocol/timings.ts';
 import {
   type Assignment,
@@ -28,7 +29,6 @@ import {
   type NodeName,
   nodeName,
   reign,
-  requestNumber,
   revision,
   type Seq,
   seq,
@@ -599,37 +599,8 @@ function textIn(entry: Uint8Array | null): string | null {
   return text.decode(entry.subarray(72 + keyLength));
 }
 
-let requests = 0;
-
 /** A put of `value` under a request number that nobody used. */
-export function put(value: string, more: Partial<WriteRequest> = {}): WriteRequest {
-  requests++;
-  return {
-    op: 'put',
-    key: key('k'),
-    version: chainVersion(0),
-    passOn: false,
-    deadlineMs: 5000,
-    value: new TextEncoder().encode(value),
-    delta: 0n,
-    conditions: [],
-    client: clientId(7),
-    number: requestNumber(requests),
-    floor: requestNumber(Math.max(1, requests - 100)),
-    slotTime: wall + 1000,
-    retry: false,
-    ...more,
-  };
-}
+export const put = (value: string, more: Partial<WriteRequest> = {}): WriteRequest =>
+  putRequest(key('k'), value, { client: clientId(7), slotTime: wall + 1000, ...more });
 
-export const get = (of: string, more: Partial<ReadRequest> = {}): ReadRequest => ({
-  op: 'get',
-  key: key(of),
-  version: chainVersion(0),
-  passOn: false,
-  deadlineMs: 5000,
-  level: 'strong',
-  boundMs: 0,
-  token: null,
-  ...more,
-});
+export const get = (of: string, more: Partial<ReadRequest> = {}): ReadRequest => getRequest(key(of), more);

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import { type Entry, makeEntry } from '../../protocol/entry.ts';
+import type { Entry } from '../../protocol/entry.ts';
 import type { Batch } from '../../protocol/persist.ts';
-import { chainVersion, clientId, key, origin, requestNumber, seq, slot } from '../../protocol/words.ts';
+import { entryAt } from '../../protocol/testing/samples.ts';
+import { key, slot } from '../../protocol/words.ts';
 import { createRandom } from '../random.ts';
 import { endOf } from './content.ts';
 import { createDisk, type Disk } from './disk.ts';
@@ -15,24 +16,7 @@ function stand(durability: 'fsync' | 'os' = 'fsync', seed = 1): { schedule: Sche
   };
 }
 
-const entry = (n: number): Entry =>
-  makeEntry({
-    kind: 'put',
-    slot: slot(0),
-    version: chainVersion(1),
-    versionBefore: chainVersion(n === 1 ? 0 : 1),
-    seq: seq(n),
-    stamp: 1,
-    client: clientId(1),
-    number: requestNumber(n),
-    floor: requestNumber(1),
-    objectVersion: 1,
-    created: 1,
-    replaced: origin,
-    refusal: null,
-    key: key(`k${n}`),
-    value: new Uint8Array(0),
-  });
+const entry = (n: number): Entry => entryAt(n, { key: key(`k${n}`) });
 
 const append = (id: number): Batch => ({
   id,

@@ -1,16 +1,8 @@
 import { expect, test } from 'vitest';
-import { type Entry, makeEntry } from '../../protocol/entry.ts';
+import type { Entry } from '../../protocol/entry.ts';
 import type { Batch, PersistItem } from '../../protocol/persist.ts';
-import {
-  chainVersion,
-  clientId,
-  type Key,
-  key,
-  origin,
-  requestNumber,
-  seq,
-  slot,
-} from '../../protocol/words.ts';
+import { entryAt } from '../../protocol/testing/samples.ts';
+import { type Key, key, seq, slot } from '../../protocol/words.ts';
 import { createRandom } from '../random.ts';
 import { applyBatch, type Content, createContent, heldOf } from './content.ts';
 import { beginFetch, beginLogRead, beginScan } from './reads.ts';
@@ -18,23 +10,7 @@ import { beginFetch, beginLogRead, beginScan } from './reads.ts';
 const s0 = slot(0);
 
 const entry = (n: number, k: string, kind: 'put' | 'delete' = 'put'): Entry =>
-  makeEntry({
-    kind,
-    slot: s0,
-    version: chainVersion(1),
-    versionBefore: chainVersion(n === 1 ? 0 : 1),
-    seq: seq(n),
-    stamp: 1,
-    client: clientId(1),
-    number: requestNumber(n),
-    floor: requestNumber(1),
-    objectVersion: 1,
-    created: 1,
-    replaced: origin,
-    refusal: null,
-    key: key(k),
-    value: new Uint8Array(0),
-  });
+  entryAt(n, { kind, key: key(k) });
 
 function write(content: Content, ...entries: Entry[]): void {
   const items: PersistItem[] = [
