@@ -1,14 +1,9 @@
-/**
- * The simulator from the command line.
- *   npm run sim -- --seeds 2000 [--from 1] [--workers 2]   many seeds, a table at the end
- *   npm run sim -- --seed 7 [--trace] [--all]              one seed, and what happened in it
- *   npm run sim -- --planted [--bug NAME] [--save]         bugs that must be found, and what finds them
- *   npm run sim -- --exhaustive [--states 1000000]         every interleaving of small scopes
- */
+/** The simulator from the command line: `npm run sim -- --help`. */
 import { execFileSync } from 'node:child_process';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { slotOf } from '../protocol/slots.ts';
 import { key } from '../protocol/words.ts';
+import { whole } from './arguments.ts';
 import { exhaust } from './exhaustive/main.ts';
 import { showPlanted } from './planted/show.ts';
 import { runSeeds } from './pool.ts';
@@ -16,33 +11,48 @@ import { planOf } from './profile.ts';
 import { run } from './run.ts';
 import { addReport, createSummary, failureLines, summaryLines } from './summary.ts';
 
-const { values } = parseArgs({
-  allowPositionals: false,
-  options: {
-    seeds: { type: 'string', default: '200' },
-    from: { type: 'string', default: '1' },
-    workers: { type: 'string', default: '2' },
-    seed: { type: 'string' },
-    trace: { type: 'boolean', default: false },
-    all: { type: 'boolean', default: false },
-    key: { type: 'string' },
-    exhaustive: { type: 'boolean', default: false },
-    states: { type: 'string', default: '1000000' },
-    planted: { type: 'boolean', default: false },
-    bug: { type: 'string', default: '' },
-    save: { type: 'boolean', default: false },
-  },
-});
+interface Options {
+  readonly seeds: number;
+  readonly from: number;
+  readonly workers: number;
+  readonly seed?: number;
+  readonly trace: boolean;
+  readonly all: boolean;
+  readonly key?: string;
+  readonly planted: boolean;
+  readonly bug: string;
+  readonly save: boolean;
+  readonly exhaustive: boolean;
+  readonly states: number;
+}
 
-if (values.seed !== undefined) showSeed(whole('seed', values.seed));
+const values = new Command('npm run sim --')
+  .description(
+    'Runs the cores of nodes, coordinators and clients in a simulated world, and checks every answer.',
+  )
+  .option('--seeds <n>', 'many seeds, a table at the end', whole(1), 200)
+  .option('--from <n>', 'the first of them', whole(), 1)
+  .option('--workers <n>', 'threads', whole(1), 2)
+  .option('--seed <n>', 'one seed', whole())
+  .option('--trace', 'what happened in it, of the slot that failed', false)
+  .option('--all', 'of every slot, heartbeats included', false)
+  .option('--key <key>', 'of the slot of this key')
+  .option('--planted', 'plants bugs, each of which must be found', false)
+  .option('--bug <name>', 'this one only', '')
+  .option('--save', 'keeps the seeds that found them', false)
+  .option('--exhaustive', 'every interleaving of small scopes', false)
+  .option('--states <n>', 'at most so many of them', whole(1), 1_000_000)
+  .addHelpText('after', '\nExample: npm run sim -- --seed 859 --trace')
+  .parse()
+  .opts<Options>();
+
+if (values.seed !== undefined) showSeed(values.seed);
 else if (values.exhaustive) {
-  if (!exhaust(whole('states', values.states), console.log)) process.exitCode = 1;
+  if (!exhaust(values.states, console.log)) process.exitCode = 1;
 } else if (values.planted) {
   const { bug, save } = values;
-  if (!(await showPlanted({ name: bug, seeds: 0, workers: whole('workers', values.workers), save })))
-    process.exitCode = 1;
-} else
-  await runMany(whole('seeds', values.seeds), whole('from', values.from), whole('workers', values.workers));
+  if (!(await showPlanted({ name: bug, seeds: 0, workers: values.workers, save }))) process.exitCode = 1;
+} else await runMany(values.seeds, values.from, values.workers);
 
 async function runMany(seeds: number, from: number, workers: number): Promise<void> {
   const summary = createSummary();
@@ -113,11 +123,4 @@ function commit(): string {
   } catch {
     return 'unknown';
   }
-}
-
-function whole(name: string, text: string): number {
-  const n = Number(text);
-  if (Number.isSafeInteger(n) && n >= 0) return n;
-  console.error(`--${name} must be a whole number, not ${text}`);
-  process.exit(2);
 }

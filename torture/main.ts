@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command, Option } from 'commander';
+import { positive, whole } from '../sim/arguments.ts';
 import { createRandom } from '../sim/random.ts';
 import { planFaults } from './faults/plan.ts';
 import { joins } from './modes/joins.ts';
@@ -13,41 +14,42 @@ import type { RigPlan } from './rig/layout.ts';
 import { Rig } from './rig/rig.ts';
 import { acknowledgedPerSecondMin, clean, torture } from './torture.ts';
 
-const usage = `Usage: npm run torture -- [options]
-Runs a cluster of real processes under load and random faults, then compares all of its members.
-  --minutes N        how long faults go on                [1]
-  --seed S           names the sequence of faults         [a random one, which is printed]
-  --durability D     fsync or os                          [fsync]
-  --rate N           operations a second when all is well [600]
-  --folder DIR       where data and logs are kept         [a new one in the system's folder for such]
-  --port N           lowest port                          [17000]
-Instead of random faults:
-  --joins N          replaces a node N times under 64 writers; --keys K of 1 KB [40000]
-  --kills N          kills all processes at once N times under load
-  --overload S       ten times too much load for S seconds
-A failing run keeps its folder: data, logs, history and this output.`;
-
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    durability: { type: 'string', default: 'fsync' },
-    rate: { type: 'string', default: '600' },
-    folder: { type: 'string' },
-    port: { type: 'string', default: '17000' },
-    joins: { type: 'string' },
-    keys: { type: 'string', default: '40000' },
-    kills: { type: 'string' },
-    overload: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  console.log(usage);
-  process.exit(0);
+interface Options {
+  readonly minutes: number;
+  readonly seed?: number;
+  readonly durability: 'fsync' | 'os';
+  readonly rate: number;
+  readonly folder?: string;
+  readonly port: number;
+  readonly joins?: number;
+  readonly keys: number;
+  readonly kills?: number;
+  readonly overload?: number;
 }
 
-const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed);
+const values = new Command('npm run torture --')
+  .description(
+    'Runs a cluster of real processes under load and random faults, then compares all of its members. A failing run keeps its folder: data, logs, history and this output.',
+  )
+  .option('--minutes <n>', 'how long faults go on', positive, 1)
+  .option('--seed <n>', 'names the sequence of faults (default: a random one, which is printed)', whole())
+  .addOption(new Option('--durability <d>').choices(['fsync', 'os']).default('fsync'))
+  .option('--rate <n>', 'operations a second when all is well', positive, 600)
+  .option(
+    '--folder <dir>',
+    "where data and logs are kept (default: a new one in the system's folder for such)",
+  )
+  .option('--port <n>', 'lowest port', whole(1), 17_000)
+  .optionsGroup('Instead of random faults:')
+  .option('--joins <n>', 'replaces a node so often under 64 writers', whole(1))
+  .option('--keys <n>', 'that a join copies, of 1 KB each', whole(1), 40_000)
+  .option('--kills <n>', 'kills all processes at once so often under load', whole(1))
+  .option('--overload <seconds>', 'ten times too much load for so long', positive)
+  .addHelpText('after', '\nExample: npm run torture -- --minutes 10 --seed 7')
+  .parse()
+  .opts<Options>();
+
+const seed = values.seed ?? Math.floor(Math.random() * 2 ** 31);
 const folder = values.folder ?? join(tmpdir(), `chaincluster-torture-${seed}-${process.pid}`);
 const said: string[] = [];
 const tell = (line: string): void => {
@@ -56,12 +58,12 @@ const tell = (line: string): void => {
 };
 const plan: RigPlan = {
   folder,
-  basePort: Number(values.port),
+  basePort: values.port,
   nodes: values.joins === undefined ? 4 : 3,
   places: 5,
   coordinators: 3,
   slots: 16,
-  durability: values.durability === 'os' ? 'os' : 'fsync',
+  durability: values.durability,
 };
 const words = process.argv.slice(2).filter((word, i, all) => word !== '--seed' && all[i - 1] !== '--seed');
 
@@ -90,20 +92,18 @@ interface Verdict {
 async function run(): Promise<Verdict> {
   const { joins: replaced, kills: killed, overload: seconds, keys } = values;
   if (replaced !== undefined)
-    return await withRig((rig) =>
-      joins(rig, { joins: Number(replaced), keys: Number(keys), writers: 64, seed, tell }),
-    );
+    return await withRig((rig) => joins(rig, { joins: replaced, keys, writers: 64, seed, tell }));
   if (killed !== undefined)
-    return await withRig((rig) => kills(rig, { kills: Number(killed), writers: 32, seed, tell }));
-  if (seconds !== undefined) return await withRig((rig) => overload(rig, { seconds: Number(seconds), tell }));
-  const lastsMs = Number(values.minutes) * 60_000;
+    return await withRig((rig) => kills(rig, { kills: killed, writers: 32, seed, tell }));
+  if (seconds !== undefined) return await withRig((rig) => overload(rig, { seconds, tell }));
+  const lastsMs = values.minutes * 60_000;
   const faults = planFaults(createRandom(seed), lastsMs);
   const result = await torture({
     seed,
     lastsMs,
     faults,
     plan,
-    rate: Number(values.rate),
+    rate: values.rate,
     clients: 16,
     smallDisk: true,
     tell,

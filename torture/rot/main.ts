@@ -1,36 +1,35 @@
 /** `npm run rot`: exits with 1 when a turned bit gave a wrong answer or a silent loss. */
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { formatTable } from '../../bench/report/table.ts';
+import { whole } from '../../sim/arguments.ts';
 import { createRandom } from '../../sim/random.ts';
 import { prepare, remove } from './folders.ts';
 import type { Kind } from './look.ts';
 import { countFlips, drawFlips, type Flipped, Rot } from './rot.ts';
 import { startWhole, type Whole } from './whole.ts';
 
-const usage = `Usage: npm run rot -- [--flips N] [--clusters N] [--seed S]
-Turns single bits over in all files of a node, one at a time: N times [10000] its store is opened and read, and with N of
-them [20] the node starts in its cluster of three and all members are read. 0 wrong answers and 0 silent losses are right.
-  same     nothing that is read was hit
-  told     it opens, and says that something is damaged or that the end of its log is missing
-  refused  it does not open, and says what, where and what to do
-  lost     something is missing or old without a word
-  wrong    an answer that never was right, or an error without a sentence`;
+const kinds: Readonly<Record<Kind, string>> = {
+  same: 'nothing that is read was hit',
+  told: 'it opens, and says that something is damaged or that the end of its log is missing',
+  refused: 'it does not open, and says what, where and what to do',
+  lost: 'something is missing or old without a word',
+  wrong: 'an answer that never was right, or an error without a sentence',
+};
+const explained = Object.entries(kinds).map(([kind, what]) => `  ${kind.padEnd(9)}${what}`);
 
-const { values } = parseArgs({
-  options: {
-    flips: { type: 'string', default: '10000' },
-    clusters: { type: 'string', default: '20' },
-    seed: { type: 'string', default: '1' },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  console.log(usage);
-  process.exit(0);
-}
+const values = new Command('npm run rot --')
+  .description(
+    'Turns single bits over in all files of a node, one at a time. 0 wrong answers and 0 silent losses are right.',
+  )
+  .option('--flips <n>', 'bits; after each the store is opened and read', whole(1), 10_000)
+  .option('--clusters <n>', 'of them, with which the node starts in its cluster of three', whole(), 20)
+  .option('--seed <n>', 'names the bits', whole(), 1)
+  .addHelpText('after', `\nWhat comes of a bit:\n${explained.join('\n')}`)
+  .parse()
+  .opts<{ flips: number; clusters: number; seed: number }>();
 
 const shown = 20;
-const random = createRandom(Number(values.seed));
+const random = createRandom(values.seed);
 const prepared = await prepare();
 const rot = new Rot(prepared, 'n1');
 try {
@@ -53,16 +52,16 @@ try {
 
 async function openAll(): Promise<Flipped[]> {
   const flipped: Flipped[] = [];
-  for (const flip of await drawFlips(random, rot.folder, Number(values.flips))) {
+  for (const flip of await drawFlips(random, rot.folder, values.flips)) {
     flipped.push(await rot.flip(flip));
     if (flipped.length % 1000 === 0) console.log(`${flipped.length} bits turned over`);
   }
-  const kinds: readonly Kind[] = ['same', 'told', 'refused', 'lost', 'wrong'];
+  const words = Object.keys(kinds) as Kind[];
   const rows = [...countFlips(flipped)].map(([file, counts]) => [
     file,
-    ...kinds.map((kind) => `${counts.get(kind) ?? 0}`),
+    ...words.map((kind) => `${counts.get(kind) ?? 0}`),
   ]);
-  console.log(`\n${formatTable({ head: ['file', ...kinds], rows })}\n`);
+  console.log(`\n${formatTable({ head: ['file', ...words], rows })}\n`);
   return flipped;
 }
 
@@ -70,7 +69,7 @@ async function openAll(): Promise<Flipped[]> {
 async function startSome(flipped: readonly Flipped[]): Promise<Whole[]> {
   const told = flipped.filter(({ kind }) => kind === 'told');
   const others = flipped.filter(({ kind }) => kind === 'refused' || kind === 'same');
-  const count = Number(values.clusters);
+  const count = values.clusters;
   const chosen = [...told.slice(0, Math.ceil(count * 0.7)), ...others].slice(0, count);
   const whole: Whole[] = [];
   for (const flip of chosen) whole.push(await startWhole(prepared, rot, flip));

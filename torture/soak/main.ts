@@ -3,8 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { formatTable } from '../../bench/report/table.ts';
+import { positive, whole } from '../../sim/arguments.ts';
 import { createRandom } from '../../sim/random.ts';
 import { Carrier } from '../faults/carry-out.ts';
 import { type FaultKind, planFaults } from '../faults/plan.ts';
@@ -15,38 +16,32 @@ import { trends } from './growth.ts';
 import { tableOfTrends, writePage } from './page.ts';
 import { type Sample, takeSamples } from './samples.ts';
 
-const usage = `Usage: npm run soak -- [--minutes N] [--seed S] [--rate N] [--out DIR] [--port N]
-Load and mild faults for N minutes [5]; memory, handles, event-loop delay and disk use as a table, and as a page with plots
-in DIR [.results]. Exits with 1 when one of them grows without end, or when a process ended by itself.`;
-
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '5' },
-    seed: { type: 'string', default: '1' },
-    rate: { type: 'string', default: '300' },
-    out: { type: 'string', default: '.results' },
-    port: { type: 'string', default: '17500' },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  console.log(usage);
-  process.exit(0);
-}
+const values = new Command('npm run soak --')
+  .description(
+    'Load and mild faults; memory, handles, event-loop delay and disk use as a table, and as a page with plots. Exits with 1 when one of them grows without end, or when a process ended by itself.',
+  )
+  .option('--minutes <n>', 'how long', positive, 5)
+  .option('--seed <n>', 'names the sequence of faults', whole(), 1)
+  .option('--rate <n>', 'operations a second when all is well', positive, 300)
+  .option('--out <dir>', 'where the page goes', '.results')
+  .option('--port <n>', 'lowest port', whole(1), 17_500)
+  .addHelpText('after', '\nExample: npm run soak -- --minutes 60')
+  .parse()
+  .opts<{ minutes: number; seed: number; rate: number; out: string; port: number }>();
 
 const mild: readonly FaultKind[] = ['kill', 'kill coordinator', 'suspend', 'late', 'cut', 'replace'];
 /** One in so many of torture's faults. */
 const mildEvery = 6;
 const sampleMs = 2000;
 
-const lastsMs = Number(values.minutes) * 60_000;
+const lastsMs = values.minutes * 60_000;
 const folder = join(tmpdir(), `chaincluster-soak-${process.pid}`);
-const random = createRandom(Number(values.seed));
+const random = createRandom(values.seed);
 const faults = planFaults(random.fork(), lastsMs * 0.9, mild).filter((_, i) => i % mildEvery === 0);
 const rig = await Rig.start(
   {
     folder,
-    basePort: Number(values.port),
+    basePort: values.port,
     nodes: 4,
     places: 4,
     coordinators: 3,
@@ -61,7 +56,7 @@ try {
     endpoints: rig.endpoints,
     clients: 16,
     random: random.fork(),
-    rate: Number(values.rate),
+    rate: values.rate,
     again: true,
   });
   const carrier = new Carrier(rig, null, console.log);
