@@ -25,8 +25,9 @@ export async function putBack(cluster: Cluster, older: KubeObject): Promise<void
 }
 
 /**
- * Ends all coordinators at once; resolves when new ones run. `change` is made before, and again when the old ones are
- * gone: a leader that lives saves its state again when it finds it deleted or set back.
+ * Ends all coordinators at once; resolves when new ones run, which are not ready where they miss their state. `change` is
+ * made before, and again when the old ones are gone: a leader that lives saves its state again when it finds it deleted
+ * or set back.
  */
 export async function restartCoordinators(
   cluster: Cluster,
@@ -44,7 +45,11 @@ export async function restartCoordinators(
       return now?.metadata.uid === metadata.uid ? undefined : true;
     });
   await change();
-  for (const pod of pods) await cluster.replaced(pod);
+  for (const { metadata } of pods)
+    await until(`a new ${metadata.name} runs`, 120, async () => {
+      const now = await find(cluster.namespace, 'pod', metadata.name);
+      return now?.metadata.uid !== metadata.uid && now?.status?.phase === 'Running' ? true : undefined;
+    });
 }
 
 /**

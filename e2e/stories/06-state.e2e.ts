@@ -32,7 +32,7 @@ story(
 
 story(
   'the state of the coordinators is deleted, and recovered',
-  { seconds: 420 },
+  { short: true, seconds: 420 },
   async ({ cluster, load, note }) => {
     await cluster.ready();
     const calls = await load({ writers: 16 });
@@ -54,29 +54,33 @@ story(
   },
 );
 
-story('an older state is put back, and recovered', { seconds: 420 }, async ({ cluster, load, note }) => {
-  await cluster.ready();
-  const calls = await load({ writers: 16 });
-  await calls.written();
-  const older = await stateOf(cluster);
-  // Everything moves on: a node leaves its chains and returns, and other coordinators lead.
-  const pod = await get(cluster.namespace, 'pod', `${cluster.name}-node-2`);
-  await cluster.deletePods([pod.metadata.name]);
-  await cluster.replaced(pod);
-  await restartCoordinators(cluster);
-  await cluster.ready();
-  const before = await cluster.view();
-  await calls.mark('rolled back');
-  await restartCoordinators(cluster, () => putBack(cluster, older));
-  await recoverAsTold(cluster, calls);
-  await cluster.ready();
-  const after = await cluster.view();
-  expect(after.epoch).toBeGreaterThan(before.epoch);
-  await noteGaps(calls, note);
-  const { reads, acknowledged } = await calls.membersAgree();
-  note('writes kept', acknowledged);
-  note('reads of single members', reads);
-});
+story(
+  'an older state is put back, and recovered',
+  { short: true, seconds: 420 },
+  async ({ cluster, load, note }) => {
+    await cluster.ready();
+    const calls = await load({ writers: 16 });
+    await calls.written();
+    const older = await stateOf(cluster);
+    // Everything moves on: a node leaves its chains and returns, and other coordinators lead.
+    const pod = await get(cluster.namespace, 'pod', `${cluster.name}-node-2`);
+    await cluster.deletePods([pod.metadata.name]);
+    await cluster.replaced(pod);
+    await restartCoordinators(cluster);
+    await cluster.ready();
+    const before = await cluster.view();
+    await calls.mark('rolled back');
+    await restartCoordinators(cluster, () => putBack(cluster, older));
+    await recoverAsTold(cluster, calls);
+    await cluster.ready();
+    const after = await cluster.view();
+    expect(after.epoch).toBeGreaterThan(before.epoch);
+    await noteGaps(calls, note);
+    const { reads, acknowledged } = await calls.membersAgree();
+    note('writes kept', acknowledged);
+    note('reads of single members', reads);
+  },
+);
 
 story(
   'a resource is deleted with its state, and its volumes are taken up again',
