@@ -177,8 +177,13 @@ function addCluster(program: Command, action: MakeAction): void {
       '--give-up <nodes>',
       'nodes that never come back, with commas between them: what only they have is lost',
     )
+    .option(
+      '--give-up-slots <slots>',
+      'slots that no node knows, with commas between them: they begin anew, empty',
+    )
     .option('--coordinator <host:port>', 'admin address of a coordinator (default: the one that runs here)')
     .option('--yes', 'do not ask')
+    .addHelpText('after', examples(['chainctl recover', 'chainctl recover --give-up node-3 --yes']))
     .action(action(async () => (await import('./recover.ts')).recover));
 }
 

@@ -37,7 +37,17 @@ test('recover takes the id that the nodes tell the coordinator', async () => {
   const { address, orders } = await coordinator({ leading: false, leader: address0, trouble: lost });
   const ran = await shell(['recover', '--yes', '--coordinator', address]);
   expect(ran).toMatchObject({ code: 0, out: 'state rebuilt\n' });
-  expect(orders).toEqual([{ kind: 'recover', clusterId: 'id-of-the-nodes', giveUp: [] }]);
+  expect(orders).toEqual([{ kind: 'recover', clusterId: 'id-of-the-nodes', giveUp: [], giveUpSlots: [] }]);
+});
+
+test('what is given up is named in the order, nodes and slots', async () => {
+  const { address, orders } = await coordinator({ leading: false, leader: address0, trouble: lost });
+  const flags = ['--give-up', 'n1, n2', '--give-up-slots', '3,7', '--yes', '--coordinator', address];
+  expect(await shell(['recover', ...flags])).toMatchObject({ code: 0 });
+  expect(orders).toMatchObject([{ giveUp: ['n1', 'n2'], giveUpSlots: [3, 7] }]);
+  const wrong = await shell(['recover', '--give-up-slots', 'all', '--yes', '--coordinator', address]);
+  expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('takes numbers of slots, not all') });
+  expect(orders).toHaveLength(1);
 });
 
 test('of the coordinators that run here, recover asks the one that misses its state', async () => {

@@ -24,21 +24,32 @@ interface Answer {
 }
 
 export async function recover({ settings, flags, world }: Context): Promise<void> {
-  const giveUp = String(flags.giveUp ?? '')
-    .split(',')
-    .map((each) => each.trim())
-    .filter((each) => each !== '');
+  const giveUp = listOf(flags.giveUp);
+  const giveUpSlots = listOf(flags.giveUpSlots).map(slotOf);
   const admin = await coordinatorOf(flags.coordinator, settings, world.env);
   const clusterId = flags.clusterId ?? (await lostCluster(admin, settings.timeoutMs));
-  const loss = giveUp.length === 0 ? '' : ` What only ${giveUp.join(', ')} has is lost for ever.`;
-  if (flags.yes !== true) await confirm(world, `Build the state of cluster ${clusterId} anew?${loss}`);
-  const answer = await order(admin, { kind: 'recover', clusterId, giveUp }, settings.timeoutMs);
+  const lost = giveUp.length === 0 ? '' : ` What only ${giveUp.join(', ')} has is lost for ever.`;
+  const empty = giveUpSlots.length === 0 ? '' : ` Slots ${giveUpSlots.join(', ')} may begin anew, empty.`;
+  if (flags.yes !== true)
+    await confirm(world, `Build the state of cluster ${clusterId} anew?${lost}${empty}`);
+  const answer = await order(admin, { kind: 'recover', clusterId, giveUp, giveUpSlots }, settings.timeoutMs);
   if (!answer.ok) throw new CommandFailed(`the coordinator at ${admin} refuses: ${answer.message}`);
   print(world.stdout, settings.format ?? 'table', {
     data: answer,
     table: () => answer.message,
     value: () => 'ok',
   });
+}
+
+const listOf = (flag: unknown): string[] =>
+  String(flag ?? '')
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
+
+function slotOf(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new UsageError(`--give-up-slots takes numbers of slots, not ${text}`);
+  return Number(text);
 }
 
 /** The id that the nodes tell the coordinator. @throws CommandFailed when it misses no state, or has heard no node */

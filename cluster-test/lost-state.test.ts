@@ -48,7 +48,12 @@ async function recover(): Promise<void> {
   const { trouble } = cluster.view();
   expect(trouble?.message).toContain(`chainctl recover --cluster-id ${trouble?.clusterId}`);
   const host = cluster.coordinators.get('c1')?.host;
-  const order = { kind: 'recover', clusterId: trouble?.clusterId ?? '', giveUp: [] } as const;
+  const order = {
+    kind: 'recover',
+    clusterId: trouble?.clusterId ?? '',
+    giveUp: [],
+    giveUpSlots: [],
+  } as const;
   await expect.poll(() => host?.command(order), { timeout: 20_000 }).toMatchObject({ ok: true });
   await cluster.full();
   await write(5);

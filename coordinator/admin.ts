@@ -55,6 +55,8 @@ function takeCommands(
 
 const isLoopback = (ip: string): boolean => ip === '::1' || /^(::ffff:)?127\./.test(ip);
 
+const isSlotNumber = (n: unknown): n is number => Number.isSafeInteger(n) && Number(n) >= 0;
+
 /** A sentence when it is none. */
 function commandOf(body: unknown): CoordinatorCommand | string {
   const c = (typeof body === 'object' && body !== null ? body : {}) as Record<string, unknown>;
@@ -64,10 +66,9 @@ function commandOf(body: unknown): CoordinatorCommand | string {
     case 'undrain':
       return node === null ? `${c.kind} needs "node": the name of a storage node` : { kind: c.kind, node };
     case 'override': {
-      const isSlot = Number.isSafeInteger(c.slot) && Number(c.slot) >= 0;
-      if (node === null || !isSlot)
+      if (node === null || !isSlotNumber(c.slot))
         return 'override needs "slot", a whole number, and "node", a member of its chain';
-      return { kind: 'override', slot: slot(Number(c.slot)), node };
+      return { kind: 'override', slot: slot(c.slot), node };
     }
     case 'recover': {
       const giveUp = c.giveUp ?? [];
@@ -75,7 +76,15 @@ function commandOf(body: unknown): CoordinatorCommand | string {
         return 'recover needs "clusterId": the id that the nodes report';
       if (!Array.isArray(giveUp) || giveUp.some((n) => typeof n !== 'string'))
         return 'recover takes "giveUp": a list of the names of nodes that never come back';
-      return { kind: 'recover', clusterId: c.clusterId, giveUp: giveUp.map(nodeName) };
+      const giveUpSlots = c.giveUpSlots ?? [];
+      if (!Array.isArray(giveUpSlots) || !giveUpSlots.every(isSlotNumber))
+        return 'recover takes "giveUpSlots": a list of the numbers of slots that may begin anew, empty';
+      return {
+        kind: 'recover',
+        clusterId: c.clusterId,
+        giveUp: giveUp.map(nodeName),
+        giveUpSlots: giveUpSlots.map(slot),
+      };
     }
     default:
       return 'the body must be {"kind": "drain" | "undrain" | "override" | "recover", ...}';

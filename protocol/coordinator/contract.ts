@@ -61,8 +61,16 @@ export type StoreOutcome =
 export type CoordinatorCommand =
   | { readonly kind: 'drain'; readonly node: NodeName }
   | { readonly kind: 'undrain'; readonly node: NodeName }
-  /** Builds a lost state anew from what nodes report; members that do not report must be given up by name (R30). */
-  | { readonly kind: 'recover'; readonly clusterId: string; readonly giveUp: readonly NodeName[] }
+  /**
+   * Builds a lost state anew from what nodes report; members that do not report must be given up by name, slots that
+   * nobody who reports ever held by number, unless every node of the cluster is heard (R30).
+   */
+  | {
+      readonly kind: 'recover';
+      readonly clusterId: string;
+      readonly giveUp: readonly NodeName[];
+      readonly giveUpSlots: readonly Slot[];
+    }
   /** Lets a chain restart from the named member although others may know more; logged as a possible loss (4.10). */
   | { readonly kind: 'override'; readonly slot: Slot; readonly node: NodeName };
 

@@ -3,7 +3,6 @@ import {
   type ChainVersion,
   type Epoch,
   type Incarnation,
-  incarnation,
   incarnationEpoch,
   type Member,
   type NodeName,
@@ -19,10 +18,10 @@ import {
   type CoordinatorState,
   nodeOf,
   notice,
-  type Orphan,
   type SavedChain,
   type SavedMember,
 } from './state.ts';
+import { foundAnew, type Heirs, mayNotFound, nodesAnew } from './unheld.ts';
 
 export interface CommandResult {
   readonly ok: boolean;
@@ -77,15 +76,21 @@ export function recover(
     };
   const left = s.saved?.clusterId === command.clusterId ? s.saved : null;
   const slots = left?.slots ?? s.desired.slots;
-  const room = command.giveUp.length > 0 ? roomForGivenUp : 1;
+  const room = command.giveUp.length > 0 || command.giveUpSlots.length > 0 ? roomForGivenUp : 1;
   const epochs = nodes.flatMap(([, o]) => [o.held.epoch, incarnationEpoch(o.incarnation)]);
   const epoch = (Math.max(left?.epoch ?? 0, ...epochs) + room) as Epoch;
+  const heirs: Heirs = new Map(nodes);
+  const nodesNow = nodesAnew(heirs, left, epoch);
   const chains: SavedChain[] = [];
-  for (let slot = 0; slot < slots; slot++) {
-    const result = recoverChain(new Map(nodes), left, slot as Slot, command);
+  const unheld: Slot[] = [];
+  for (let slot = 0 as Slot; slot < slots; slot++) {
+    const result = recoverChain(heirs, left, slot, command);
     if (typeof result === 'string') return { ok: false, message: result };
-    chains.push(result);
+    if (result === null) unheld.push(slot);
+    chains.push(result ?? foundAnew(s, heirs, nodesNow, slot, roomForRoutes as ChainVersion));
   }
+  const forbidden = mayNotFound(s, heirs, unheld, command.giveUpSlots);
+  if (forbidden !== '') return { ok: false, message: forbidden };
   const revisions = nodes.map(([, o]) => o.held.revision);
   const revision = (Math.max(left?.revision ?? 0, ...revisions) + 1) as Revision;
   const state: ClusterState = {
@@ -97,24 +102,32 @@ export function recover(
     // Nothing before it counts: what nodes of earlier epochs hold is what this was built from.
     reigns: [],
     leaseMsMax: Math.max(left?.leaseMsMax ?? 0, s.desired.timings.readLeaseMs),
-    nodes: nodes
-      .map(([node, o]) => ({
-        node,
-        store: o.store,
-        incarnation: incarnation(epoch, 0),
-        place: o.place,
-        drain: nodeOf(left, node)?.drain ?? false,
-      }))
-      .sort((a, b) => (a.node < b.node ? -1 : 1)),
+    nodes: nodesNow,
     chains,
   };
-  notice(s, 'error', 'state.recovered', { clusterId: command.clusterId, epoch, givenUp: command.giveUp });
+  notice(s, 'error', 'state.recovered', {
+    clusterId: command.clusterId,
+    epoch,
+    givenUp: command.giveUp,
+    begunAnew: unheld,
+  });
   s.leading = { at: 'fencing' };
   fence(s, state);
-  return {
-    ok: true,
-    message: `state rebuilt at epoch ${epoch} from ${nodes.length} nodes; they register anew now`,
-  };
+  return { ok: true, message: doneSentence(state, unheld) };
+}
+
+/** What was done, and what of it the operator should look at. */
+function doneSentence({ epoch, nodes }: ClusterState, unheld: readonly Slot[]): string {
+  const draining = nodes.filter((n) => n.drain).map((n) => n.node);
+  return [
+    `state rebuilt at epoch ${epoch} from ${nodes.length} nodes; they register anew now`,
+    unheld.length === 0 ? [] : `begun anew, empty, as no node held them: slots ${unheld.join(', ')}`,
+    draining.length === 0
+      ? []
+      : `marked to be emptied in what was left of the state: ${draining.join(', ')} (chainctl undrain NODE for each that is to stay)`,
+  ]
+    .flat()
+    .join('; ');
 }
 
 function mayNotRecover(s: CoordinatorState): string {
@@ -137,20 +150,20 @@ function nobodyOf(s: CoordinatorState, clusterId: string): string {
   return `no node of cluster ${clusterId} has registered${heard}; start the nodes first, and give the id that they have`;
 }
 
+/** The chain as its newest version had it; null: nobody who is heard knows one; a sentence: it can't be. */
 function recoverChain(
-  orphans: ReadonlyMap<NodeName, Orphan>,
+  orphans: Heirs,
   left: ClusterState | null,
   slot: Slot,
   command: CoordinatorCommand & { kind: 'recover' },
-): SavedChain | string {
+): SavedChain | string | null {
   const saved = left?.chains[slot];
   let newest: { readonly version: ChainVersion; readonly members: readonly Member[] } | null = saved ?? null;
   for (const o of orphans.values()) {
     const known = o.assignments.get(slot);
     if (known !== undefined && (newest === null || known.version > newest.version)) newest = known;
   }
-  if (newest === null)
-    return `no node has ever held slot ${slot}; start the nodes that did, or begin a new cluster`;
+  if (newest === null) return null;
   const reportOf = (node: NodeName) => orphans.get(node)?.reports.get(slot);
   const someServe = newest.members.some((m) => reportOf(m.node)?.state === 'serving');
   const members: SavedMember[] = [];

@@ -65,8 +65,7 @@ export const leaseforeign: Inject = (f) => {
 function tampered(f: FaultContext, change: (text: string) => string | null): (() => void) | null {
   const { store } = f.world;
   const text = store.peek('state');
-  // An unreadable object would have nothing left to break; a cluster that did not begin has nothing to lose, and what no
-  // node ever held can't be brought back from nodes.
+  // An unreadable object would have nothing left to break; a cluster that did not begin has nothing to lose.
   if (text === null || text !== store.decided || !hasBegun(f.world)) return null;
   store.tamper('state', change(text));
   // Both objects lie in one namespace, and mostly go together.
@@ -77,12 +76,16 @@ function tampered(f: FaultContext, change: (text: string) => string | null): (()
   return () => callOperator(world);
 }
 
-/** Some node knows a chain of each slot. */
-function hasBegun({ nodes, store }: World): boolean {
+/** Some node knows a chain. */
+const hasBegun = (world: World): boolean =>
+  unheldSlots(world).length < (savedState(world.store)?.chains.length ?? 0);
+
+/** Slots that no disk knows: where a node was emptied, the operator gives them up by number. */
+function unheldSlots({ nodes, store }: World): Slot[] {
   const slots = (savedState(store)?.chains ?? []).map((c) => c.slot);
   const isHeld = (slot: Slot): boolean =>
     nodes.some(({ disk }) => (disk.content.slots.get(slot)?.assignment ?? null) !== null);
-  return slots.length > 0 && slots.every(isHeld);
+  return slots.filter((slot) => !isHeld(slot));
 }
 
 const called = new WeakSet<World>();
@@ -107,7 +110,12 @@ function mend(world: World, host: CoordinatorHost, refused: Map<NodeName, string
   if (trouble.reason === 'LeaseUnreadable') return world.store.tamper('lease', null);
   const giveUp = [...refused].filter(([node, why]) => why.includes('has lost') || isGone(world, node));
   host.command(
-    { kind: 'recover', clusterId: trouble.clusterId, giveUp: giveUp.map(([node]) => node) },
+    {
+      kind: 'recover',
+      clusterId: trouble.clusterId,
+      giveUp: giveUp.map(([node]) => node),
+      giveUpSlots: unheldSlots(world),
+    },
     (ok, message) => {
       if (ok) {
         refused.clear();

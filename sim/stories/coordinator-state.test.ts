@@ -62,7 +62,9 @@ describe('R43: a state is believed only beside what nodes report', () => {
     expect(view(desk).trouble).toMatchObject({ reason: 'StateLost', clusterId: 'desk' });
     expect(view(desk).trouble?.message).toContain('chainctl recover --cluster-id desk');
     expect(view(desk).trouble?.message).toContain('put the newest state back (the state)');
-    expect(desk.command('l', { kind: 'recover', clusterId: 'desk', giveUp: [] })).toMatchObject({ ok: true });
+    expect(
+      desk.command('l', { kind: 'recover', clusterId: 'desk', giveUp: [], giveUpSlots: [] }),
+    ).toMatchObject({ ok: true });
     expect(desk.saved).toMatchObject({ clusterId: 'desk', epoch: 8 });
     // Far above 5: a version that was routed and installed by nobody must not stay the newest route.
     expect(desk.chain).toMatchObject({ version: 1005, handedOut: false });
@@ -162,9 +164,9 @@ describe('R43: a state is believed only beside what nodes report', () => {
     }
     desk.register('l', 'b', {});
     desk.holdings('l', 'b', [assignment(4, 'bd')]);
-    const refused = desk.command('l', { kind: 'recover', clusterId: 'desk', giveUp: [] });
+    const refused = desk.command('l', { kind: 'recover', clusterId: 'desk', giveUp: [], giveUpSlots: [] });
     expect(refused?.message).toContain('d, member of slot 0 at version 4, has not registered');
-    desk.command('l', { kind: 'recover', clusterId: 'desk', giveUp: [nodeName('d')] });
+    desk.command('l', { kind: 'recover', clusterId: 'desk', giveUp: [nodeName('d')], giveUpSlots: [] });
     expect(desk.chain.members.map((m) => m.node)).toEqual(['b']);
     // Who was given up may know more than anybody who reported; it does not make an orphan of what was recovered.
     desk.register('l', 'd', { epoch: epoch(desk.saved.epoch - 1), reign: reign(3), previous: who('d') });
@@ -173,11 +175,75 @@ describe('R43: a state is believed only beside what nodes report', () => {
 
   test('recover is refused while the leader has its state, and by who does not lead', () => {
     const desk = leaderOf();
-    const order = { kind: 'recover', clusterId: 'desk', giveUp: [] } as const;
+    const order = { kind: 'recover', clusterId: 'desk', giveUp: [], giveUpSlots: [] } as const;
     expect(desk.command('l', order)?.message).toContain('this leader has its state (cluster desk, epoch 2');
     desk.add('f');
     desk.advance(1500, ['l', 'f']);
     expect(desk.command('f', order)?.message).toContain('f does not lead; ask the leader, l:1');
+  });
+});
+
+describe('R30: slots that no node ever held', () => {
+  const order = { kind: 'recover', clusterId: 'desk', giveUp: [], giveUpSlots: [] } as const;
+
+  /** The state of three slots is gone; of `names` each holds slot 0, and nobody any other. */
+  function lost(names: string, chain = 'ab'): Desk {
+    const desk = new Desk(null);
+    desk.add('l', { slots: 3, nodes: 3, replicationFactor: 2 });
+    desk.lead('l');
+    for (let twice = 0; twice < 2; twice++) for (const n of names) desk.register('l', n, { epoch: epoch(7) });
+    for (const n of names) desk.holdings('l', n, chain.includes(n) ? [assignment(5, chain)] : []);
+    return desk;
+  }
+
+  test('begin anew, empty, when every node of the cluster is heard', () => {
+    const desk = lost('abc');
+    const done = desk.command('l', order);
+    expect(done).toMatchObject({ ok: true });
+    expect(done?.message).toContain('begun anew, empty, as no node held them: slots 1, 2');
+    const { chains } = desk.saved;
+    expect(chains.map((c) => c.members.length)).toEqual([2, 2, 2]);
+    expect(chains.map((c) => c.version)).toEqual([1005, 1000, 1000]);
+    expect(chains[0]?.members.map((m) => m.node)).toEqual(['a', 'b']);
+    // Their processes register, and carry the chains on.
+    for (const n of 'abc') desk.register('l', n, { epoch: epoch(7) });
+    desk.advance(20_000, ['l']);
+    expect(desk.saved.chains[1]?.version).toBe(1001);
+    expect(desk.saved.chains.every((c) => c.handedOut)).toBe(true);
+  });
+
+  test.each([
+    ['a node that the others know is not heard', lost('ab', 'abc'), [nodeName('c')], 'c is not heard'],
+    ['fewer nodes are heard than there should be', lost('ab'), [], '2 of the 3 nodes'],
+  ])('do not while %s: recover says which slots, and what would give them up', (_, desk, giveUp, why) => {
+    const refused = desk.command('l', { ...order, giveUp });
+    expect(refused?.ok).toBe(false);
+    expect(refused?.message).toContain('no node that is heard ever held slots 1, 2');
+    expect(refused?.message).toContain(why);
+    expect(refused?.message).toContain('--give-up-slots 1,2');
+    // One of them is not enough, nor is any other.
+    const one = desk.command('l', { ...order, giveUp, giveUpSlots: [slot(0), slot(2)] });
+    expect(one?.message).toContain('ever held slot 1,');
+    const done = desk.command('l', { ...order, giveUp, giveUpSlots: [slot(1), slot(2)] });
+    expect(done).toMatchObject({ ok: true });
+    // Who held them after all may know an epoch that nobody who was heard knows.
+    expect(desk.saved.epoch).toBeGreaterThan(1000);
+  });
+
+  test('recover names who is marked to be emptied in the state that it took up', () => {
+    const left = stateOf('abc', {});
+    const desk = new Desk({ ...left, nodes: left.nodes.map((n) => ({ ...n, drain: n.node !== 'b' })) });
+    desk.add('l');
+    desk.lead('l');
+    desk.beat('l', 'b', { version: 4 });
+    for (const n of 'abc') {
+      desk.register('l', n, {});
+      desk.holdings('l', n, [assignment(4, 'abc')]);
+    }
+    const done = desk.command('l', order);
+    expect(done?.message).toContain(
+      'marked to be emptied in what was left of the state: a, c (chainctl undrain',
+    );
   });
 });
 
@@ -366,7 +432,9 @@ describe('bad input: what lies in the state store', () => {
       desk.register('l', n, {});
       desk.holdings('l', n, [assignment(1, 'abc')]);
     }
-    expect(desk.command('l', { kind: 'recover', clusterId: 'desk', giveUp: [] })).toMatchObject({ ok: true });
+    expect(
+      desk.command('l', { kind: 'recover', clusterId: 'desk', giveUp: [], giveUpSlots: [] }),
+    ).toMatchObject({ ok: true });
     expect(desk.saved.clusterId).toBe('desk');
   });
 

@@ -572,10 +572,10 @@ describe('R30: a state that was lost', () => {
     expect(desk.takeSent('l', 'a', 'refused')[0]?.code).toBe('RECOVER');
     desk.advance(20_000, ['l']);
     expect(desk.saved).toBe(null);
-    const refused = desk.command('l', { kind: 'recover', clusterId: 'old', giveUp: [] });
+    const refused = desk.command('l', { kind: 'recover', clusterId: 'old', giveUp: [], giveUpSlots: [] });
     expect(refused).toMatchObject({ ok: false });
     expect(refused?.message).toContain('b, member of slot 0');
-    desk.command('l', { kind: 'recover', clusterId: 'old', giveUp: [nodeName('b')] });
+    desk.command('l', { kind: 'recover', clusterId: 'old', giveUp: [nodeName('b')], giveUpSlots: [] });
     expect(desk.saved.clusterId).toBe('old');
     expect(desk.saved.epoch).toBeGreaterThan(9);
     expect(desk.chain.version).toBeGreaterThan(5);
@@ -596,7 +596,9 @@ describe('R30: a cluster that has begun before', () => {
       reason: 'StateLost',
       clusterId: '',
     });
-    expect(desk.command('l', { kind: 'recover', clusterId: 'old', giveUp: [] })).toMatchObject({ ok: false });
+    expect(
+      desk.command('l', { kind: 'recover', clusterId: 'old', giveUp: [], giveUpSlots: [] }),
+    ).toMatchObject({ ok: false });
   });
 });
 

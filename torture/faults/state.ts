@@ -51,6 +51,7 @@ async function goOn(rig: Rig, restart: boolean, ms: number): Promise<string> {
         kind: 'recover',
         clusterId: rig.clusterId,
         giveUp: [],
+        giveUpSlots: [],
       });
       last = message;
       if (ok) break;

@@ -354,6 +354,26 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     inStory('R43'),
   ),
   bug(
+    'unheld-slots-founded-at-once',
+    'R30',
+    'recover begins slots anew although a node that may hold them is not heard',
+    [
+      edit(
+        'coordinator/unheld.ts',
+        "if (open.length === 0 || absent === '') return '';",
+        "if (true) return '';",
+      ),
+    ],
+    inStory('R30'),
+  ),
+  bug(
+    'fewer-nodes-than-the-manifest',
+    'R30',
+    'recover begins slots anew although fewer nodes are heard than the manifest asks for',
+    [edit('coordinator/unheld.ts', 'heirs.size < s.desired.nodes', 'heirs.size < 0')],
+    inStory('R30'),
+  ),
+  bug(
     'founded-at-once',
     'R46',
     'a cluster is founded before nodes of an older one had the chance to be heard',
