@@ -32,6 +32,8 @@ export interface Plan {
   /** The longest time that clients and faults go on. */
   readonly durationMs: number;
   readonly concurrentMoves: number;
+  /** Mean time between two walks of somebody who exports; 0 = nobody does. */
+  readonly listEveryMs: number;
   /** Longest time that each client waits for one operation. */
   readonly patienceMs: number;
   /** How often stores ask to trim their logs; 0 = never. */

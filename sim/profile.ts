@@ -2,7 +2,7 @@
 import { defaultTimings, type Timings } from '../protocol/timings.ts';
 import { type FaultClass, faultClasses } from './faults/classes.ts';
 import type { Plan } from './plan.ts';
-import { createRandom, type Random } from './random.ts';
+import { createRandom, type Random, streamOf } from './random.ts';
 import { pickLimits } from './tight.ts';
 
 /** The plan of a seed; `change` sets what a targeted run wants otherwise. */
@@ -61,6 +61,7 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
     patienceMs: random.pick([1500, 4000]),
     limits: pickLimits(random),
     trimEveryMs: random.pick([0, 300, 2000]),
+    listEveryMs: streamOf(seed, 'lists').pick([0, 0, 0, 300, 1500]),
   };
   // Drawn last, so that a seed without it is what it was before there was such a thing.
   return { ...plan, ...(random.chance(0.15) ? farApart(plan, random) : {}), ...change };

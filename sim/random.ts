@@ -15,6 +15,16 @@ export interface Random {
   fork(): Random;
 }
 
+/**
+ * A stream for something of its own: what is drawn from it shifts no other draw of the seed, so that a world that learns
+ * something new leaves the runs that do not have it as they were.
+ */
+export function streamOf(seed: number, name: string): Random {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return createRandom(seed + (hash >>> 0) * 4294967296);
+}
+
 /** sfc32 (Chris Doty-Humphrey, public domain): 128 bits of state, a few operations a draw. */
 export function createRandom(seed: number): Random {
   let a = seed >>> 0;

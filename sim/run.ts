@@ -6,6 +6,7 @@ import { key, type Slot } from '../protocol/words.ts';
 import { checkHistory } from './checker/check.ts';
 import { describe } from './checker/describe.ts';
 import type { HistoryRecord } from './checker/history.ts';
+import { readsOf, wrongIn } from './checker/pages.ts';
 import { createFaults, type Faults, type SideEffect } from './faults/generator.ts';
 import { trimNow } from './faults/processes.ts';
 import { createInvariants, type Invariants, type Violation } from './invariants/invariants.ts';
@@ -121,11 +122,17 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
     answered: history.filter((r) => r.result.kind === 'ok' || r.result.kind === 'refused').length,
     virtualMs: world.schedule.now,
     events,
-    effective: faults.effective,
+    effective: new Map([...faults.effective, ...metOf(world)]),
     pairs: faults.pairs,
     hash: world.trace.hash,
     lines: world.trace.lines,
   };
+}
+
+/** What the run had besides faults, and how much of it. */
+function metOf({ lister }: World): [string, number][] {
+  const pages = lister?.pages.length ?? 0;
+  return pages === 0 ? [] : [['world page given', pages]];
 }
 
 /** The three acts: the cluster begins, works under faults, and becomes whole again. */
@@ -162,6 +169,7 @@ function play(
   steps.until(() => clients.done(), plan.durationMs);
   if (clients.lingers()) steps.until(() => clients.done(), lingerMs);
   clients.stop();
+  world.lister?.stop();
   if (beyondHelp() !== '') return over();
   faults.heal();
   restartEverything(world);
@@ -243,8 +251,16 @@ function keepBusy(world: World, plan: Plan, faults: Faults): Busy {
 
 /** Values are searched too, without positions; where too much is unknown to decide that, the ledgers tell the rest. */
 function check(world: World, invariants: Invariants, searchEvery: number): void {
-  const first = checkHistory(world.history, { searchEvery });
-  const verdict = first.ok === 'unknown' ? checkHistory(told(world, invariants), { searchEvery: 0 }) : first;
+  for (const page of world.lister?.pages ?? []) {
+    const wrong = wrongIn(page, invariants.ledgers[page.slot]?.committed ?? []);
+    if (wrong !== '') return invariants.fail('I5', page.slot, wrong);
+  }
+  const listed = readsOf(world.lister?.pages ?? [], world.history, world.plan.slots);
+  const first = checkHistory([...world.history, ...listed], { searchEvery });
+  const verdict =
+    first.ok === 'unknown'
+      ? checkHistory([...told(world, invariants), ...listed], { searchEvery: 0 })
+      : first;
   if (verdict.ok === true) return;
   const shown = verdict.operations.map((r) => `\n    ${describe(r)}`).join('');
   const slot = slotOf(key(verdict.key), world.plan.slots);

@@ -63,7 +63,7 @@ export function addReport(s: Summary, r: SeedReport): void {
     f.seeds++;
     s.faults.set(name, f);
     // Limits are part of the world, not faults.
-    if (!name.startsWith('limit ')) effects += times;
+    if (!/^(limit|world) /.test(name)) effects += times;
   }
   s.perSeed.push(effects);
   for (const pair of r.pairs) s.pairs.set(pair, (s.pairs.get(pair) ?? 0) + 1);

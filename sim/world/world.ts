@@ -7,12 +7,13 @@ import type {
 import { clientId, type NodeName, nodeName } from '../../protocol/words.ts';
 import type { HistoryRecord } from '../checker/history.ts';
 import type { Plan } from '../plan.ts';
-import { createRandom, type Random } from '../random.ts';
+import { createRandom, type Random, streamOf } from '../random.ts';
 import { type Client, createClients } from './client.ts';
 import { type Clock, createClock } from './clock.ts';
 import { createContent } from './content.ts';
 import { type CoordinatorHost, createCoordinatorHost } from './coordinator-host.ts';
 import { createDisk, type Disk } from './disk.ts';
+import { createLister, type Lister } from './lister.ts';
 import { createNetwork, type Network } from './network.ts';
 import { createNodeHost, type HostWorld, type NodeHost, type NodeObserver } from './node-host.ts';
 import { createSchedule, type Schedule } from './schedule.ts';
@@ -58,6 +59,8 @@ export interface World extends HostWorld {
   readonly nodes: readonly NodeSeat[];
   readonly coordinators: readonly CoordinatorSeat[];
   readonly clients: readonly Client[];
+  /** Goes through slots page by page; null = nobody exports in this run. */
+  readonly lister: Lister | null;
   /** A client of its own for the last words of a run: it goes where it is told. */
   readonly closer: Client;
   readonly history: HistoryRecord[];
@@ -172,6 +175,12 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     );
   }
 
+  function newLister(everyMs: number): Lister {
+    const names = nodes.map((n) => n.name);
+    const options = { machine: machine++, slots: plan.slots, nodes: names, everyMs };
+    return createLister(hostWorld, streamOf(plan.seed, 'lister'), options);
+  }
+
   function startNode(seat: NodeSeat): NodeHost {
     process++;
     seat.disk.mount(seat.boot);
@@ -272,6 +281,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     coordinators,
     clients,
     closer: newClients('closer', null, 1)[0] as Client,
+    lister: plan.listEveryMs === 0 ? null : newLister(plan.listEveryMs),
     history,
     requests,
     desired,
