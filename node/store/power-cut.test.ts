@@ -170,6 +170,23 @@ test('a hole that a power cut left ends the log; what lies behind it is never ta
   expect(slotOf(again, 1)?.marks.complete).toBe(false);
 });
 
+test('a trim that a hole left behind speaks of more than the marks that it took', async () => {
+  const folder = await folders.created();
+  const { store } = await folders.open(folder, lossy(1));
+  const head = new Head(1);
+  await store.write(batch(append(...head.puts(10)), marks(1, at(1, 5))));
+  await store.write(batch(append(...new Head(2).puts(1))));
+  await store.write(batch(marks(1, at(1, 10)), trim(1, at(1, 8))));
+  const image = await folders.image(folder);
+  const taken = (await raw(image, (database) => database.keys({ lt: Buffer.from('log0') }).all())).at(-2);
+  await raw(image, (database) => database.del(taken as Buffer));
+  const { boot } = await folders.open(image, lossy(2));
+  const slot = boot.slots.find((s) => s.slot === 1);
+  // No start may find a log that is trimmed above its commit mark (R41): it would end there, each time.
+  expect(slot).toMatchObject({ start: at(1, 8), marks: { commit: at(1, 8), complete: false } });
+  expect(slot?.log.map((e) => e.seq)).toEqual([9, 10]);
+});
+
 test('the lock of a copied or cloned folder proves nothing about who works on the original', async () => {
   const folder = await folders.created();
   await folders.open(folder, lossy(1));

@@ -201,12 +201,13 @@ export async function replayLog(
 
 /** What a hole leaves of a slot. `seen`: the last sequence before it, if there was any. */
 function tear(state: SlotState, torn: boolean, seen: Seq | undefined): void {
-  // A trim from behind the hole speaks of entries that it took.
-  const overtaken = state.log.start.seq > (seen ?? 0);
+  const { start, end } = state.log;
   const { commit } = state.marks;
-  if (!torn && !overtaken && commit.seq <= state.log.end.seq) return;
-  const lower = commit.seq <= state.log.end.seq ? commit : state.log.end;
-  state.marks = { ...state.marks, commit: lower, complete: false };
+  // A trim from behind the hole speaks of entries that it took, or of commit marks.
+  const overtaken = start.seq > (seen ?? 0) || start.seq > commit.seq;
+  if (!torn && !overtaken && commit.seq <= end.seq) return;
+  const within = commit.seq > end.seq ? end : commit.seq < start.seq ? start : commit;
+  state.marks = { ...state.marks, commit: within, complete: false };
 }
 
 function partsOf(parts: Map<Slot, Part[]>, slot: Slot): Part[] {

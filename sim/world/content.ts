@@ -84,6 +84,29 @@ export function applyBatch(content: Content, batch: Batch, machineBoot: number):
   }
 }
 
+/**
+ * A power cut left batches behind others that it took. The store cuts its log before them, as node/store/replay.ts does; but
+ * values, results of writes and the beginning of the log lie beside the log, and are what those batches made of them. A slot
+ * that they touched is no whole state any more.
+ */
+export function tearContent(content: Content, behind: readonly Batch[]): void {
+  for (const item of behind.flatMap((batch) => batch.items)) {
+    if (item.kind === 'identity') continue;
+    const s = slotContent(content, item.slot);
+    s.marks = { ...s.marks, complete: false };
+    if (item.kind === 'apply' || item.kind === 'repair' || item.kind === 'sessions') applyItem(s, item);
+    if (item.kind === 'trim') cutBefore(s, item.start);
+  }
+}
+
+/** The commit mark that the cut log tells may lie below what a later batch trimmed: the store raises it, see `tear` there. */
+function cutBefore(s: SlotContent, start: Position): void {
+  if (start.seq <= s.start.seq) return;
+  s.log = s.log.filter((e) => e.seq > start.seq);
+  s.start = start;
+  if (s.marks.commit.seq < start.seq) s.marks = { ...s.marks, commit: start };
+}
+
 export const endOf = (s: SlotContent): Position => {
   const last = s.log[s.log.length - 1];
   return last === undefined ? s.start : { version: last.version, seq: last.seq };

@@ -2,7 +2,8 @@
  * A disk with one write under way at a time. A batch is durable as a whole or not at all; when the power goes while
  * it is being written, chance decides; it can be read a moment before it is reported. Reads, scans and log reads begin
  * and end, and what they show lies in between (reads.ts). Under durability `os` a written batch is in the page cache first: it survives
- * the process, and is lost with the machine until the next flush.
+ * the process, and is lost with the machine until the next flush: what the power takes then is any part of what was not
+ * flushed, and the store finds the hole (tearContent).
  */
 import type { Entry } from '../../protocol/entry.ts';
 import type { SpaceLevel } from '../../protocol/messages.ts';
@@ -17,6 +18,7 @@ import {
   createContent,
   endOf,
   heldOf,
+  tearContent,
 } from './content.ts';
 import { beginFetch, beginLogRead, beginScan } from './reads.ts';
 import type { Schedule } from './schedule.ts';
@@ -183,8 +185,16 @@ export function createDisk(
     if (synced === null) return;
     const proven = synced;
     const ends = new Map([...proven.slots].map(([slot, s]) => [slot, endOf(s)]));
-    const kept = unsynced.slice(0, random.int(unsynced.length + 1));
-    for (const batch of kept) applyBatch(proven, batch, machineBoot);
+    const first = random.int(unsynced.length + 1);
+    for (const batch of unsynced.slice(0, first)) applyBatch(proven, batch, machineBoot);
+    // Now and then some of what came later is there, behind a hole in the log.
+    if (random.chance(0.5)) {
+      const share = random.pick([0.1, 0.5, 1]);
+      tearContent(
+        proven,
+        unsynced.slice(first + 1).filter(() => random.chance(share)),
+      );
+    }
     for (const [slot, s] of proven.slots)
       s.syncedEnd ??= ends.get(slot) ?? { version: s.start.version, seq: s.start.seq };
     content = proven;
