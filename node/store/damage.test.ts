@@ -1,4 +1,4 @@
-import { readdir, rename, rm, truncate } from 'node:fs/promises';
+import { readdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -109,6 +109,8 @@ test('a folder that misses a file of LevelDB, or has a damaged one, is refused a
       const name = (await readdir(databaseOf(folder))).find((n) => n.startsWith('MANIFEST'))!;
       await flipBit(join(databaseOf(folder), name), 20);
     },
+    'the MANIFEST that CURRENT names': (folder) =>
+      writeFile(join(databaseOf(folder), 'CURRENT'), 'MANIFEST-999999\n'),
     table: async (folder) => rm((await files(folder, '.ldb'))[0]!),
   };
   for (const [what, damage] of Object.entries(damages)) {

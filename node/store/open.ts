@@ -144,14 +144,18 @@ function bootOf(
   return { store: identity.storeId, identity: meta.identity, slots };
 }
 
-/** LevelDB would take a folder without this file for an empty one. */
+/** LevelDB would take a folder without this file for an empty one, and a missing file that it names for a broken disk. */
 async function checkCurrent(folder: string): Promise<void> {
   const path = join(databaseOf(folder), 'CURRENT');
-  try {
-    await access(path);
-  } catch (error) {
-    throw corrupt(folder, `${path} is missing`, error);
-  }
+  const named = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'ENOENT' ? corrupt(folder, `${path} is missing`, error) : refused(folder, error);
+  });
+  const manifest = named.trimEnd();
+  // LevelDB itself refuses what is no name of a file.
+  if (!/^MANIFEST-\d+$/.test(manifest)) return;
+  await access(join(databaseOf(folder), manifest)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw corrupt(folder, `${path} names ${manifest}, which is missing`, error);
+  });
 }
 
 async function openDatabase(folder: string, options: OpenOptions): Promise<Database> {

@@ -1,7 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { key, slot } from '../../protocol/words.ts';
 import { crc32c } from './crc32c.ts';
+import { databaseOf } from './database.ts';
+import { Broken } from './level-format.ts';
+import { namedTables, tablesIn } from './named-tables.ts';
 import { Folders, files, flipBit, sizeOf } from './store.folders.ts';
 import { append, apply, batch, Head, marks } from './store.samples.ts';
 import { StoreError } from './store.ts';
@@ -66,4 +70,37 @@ test('what is too much to look at before the start is told', async () => {
   const folder = await withTables();
   const { fault, uncheckedBytes } = await checkTables(`${folder}/db`, 100);
   expect([fault, uncheckedBytes > 100]).toEqual(['', true]);
+});
+
+test('a table that is named nowhere, as a killed process leaves it half written, is no damage', async () => {
+  const folder = await withTables();
+  const tables = await files(folder, '.ldb');
+  const named = await namedTables(databaseOf(folder));
+  expect([...(named ?? [])].sort()).toEqual(tables.map((path) => Number.parseInt(basename(path), 10)).sort());
+  const half = join(databaseOf(folder), '999999.ldb');
+  await writeFile(half, (await readFile(tables[0] ?? '')).subarray(0, 1000));
+  expect(await checkTables(databaseOf(folder))).toEqual({ fault: '', uncheckedBytes: 0 });
+  await folders.open(folder);
+  await folders.close(folder);
+  await expect(access(half)).rejects.toThrow('ENOENT');
+});
+
+test('a MANIFEST that is cut off names what was there before; one with a wrong bit names nothing', async () => {
+  const database = databaseOf(await withTables());
+  const name = (await readFile(join(database, 'CURRENT'), 'utf8')).trimEnd();
+  const manifest = await readFile(join(database, name));
+  const whole = tablesIn(manifest);
+  expect(whole.size).toBeGreaterThan(0);
+  for (let length = 0; length < manifest.length; length++)
+    expect(tablesIn(manifest.subarray(0, length)).size).toBeLessThanOrEqual(whole.size);
+  for (let at = 0; at < manifest.length; at++) {
+    const turned = Buffer.from(manifest);
+    turned[at] = (turned[at] as number) ^ 1;
+    try {
+      // A wrong length may look like an end that is cut off.
+      expect(tablesIn(turned).size).toBeLessThanOrEqual(whole.size);
+    } catch (error) {
+      expect(error).toBeInstanceOf(Broken);
+    }
+  }
 });

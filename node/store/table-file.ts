@@ -5,6 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { crc32c } from './crc32c.ts';
+import { Broken, storedChecksum, varint } from './level-format.ts';
 
 interface Handle {
   readonly offset: number;
@@ -43,15 +44,10 @@ export function faultOfTable(file: Buffer): string {
   }
 }
 
-class Broken extends Error {}
-
 function checkBlock(file: Buffer, { offset, size }: Handle): void {
   const end = offset + size + 1;
   if (end + 4 > file.length - footerBytes) throw new Broken(`a block at ${offset} goes beyond its end`);
-  const masked = file.readUInt32LE(end);
-  // Stored turned and moved, so that a checksum of data with checksums in it is no special case.
-  const turned = (masked - 0xa282ead8) >>> 0;
-  if (((turned >>> 17) | (turned << 15)) >>> 0 !== crc32c(file, offset, end))
+  if (storedChecksum(file, end) !== crc32c(file, offset, end))
     throw new Broken(`the block of ${size + trailerBytes} bytes at ${offset} does not fit its checksum`);
 }
 
@@ -82,17 +78,6 @@ function handleAt(bytes: Buffer, at: number): { readonly handle: Handle; readonl
   const offset = varint(bytes, at);
   const size = varint(bytes, offset.next);
   return { handle: { offset: offset.value, size: size.value }, next: size.next };
-}
-
-function varint(bytes: Buffer, at: number): { readonly value: number; readonly next: number } {
-  let value = 0;
-  for (let i = at, factor = 1; i < at + 8; i++, factor *= 128) {
-    const byte = bytes[i];
-    if (byte === undefined) break;
-    value += (byte & 127) * factor;
-    if (byte < 128) return { value, next: i + 1 };
-  }
-  throw new Broken(`a number at ${at} does not end`);
 }
 
 /** Snappy's format: a length, then literal bytes and copies of what came before. */

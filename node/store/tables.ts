@@ -1,6 +1,7 @@
 /** Looks at the tables of a store before LevelDB opens it: once open, it may write what they hold into new ones. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namedTables } from './named-tables.ts';
 import { tableFault } from './table-file.ts';
 
 /** What is looked at before a store opens: at most some seconds' worth. What is more is read by the scrub. */
@@ -16,8 +17,11 @@ export interface CheckedTables {
 export async function checkTables(database: string, bytesMax = checkedBytesMax): Promise<CheckedTables> {
   let checked = 0;
   let uncheckedBytes = 0;
+  // Without a list, LevelDB will not open the store either.
+  const named = (await namedTables(database)) ?? new Set();
   for (const name of await readdir(database).catch(() => [])) {
-    if (!/\.(ldb|sst)$/.test(name)) continue;
+    // What is not named may be a piece of a table that was being written when its process was killed.
+    if (!/\.(ldb|sst)$/.test(name) || !named.has(Number.parseInt(name, 10))) continue;
     const path = join(database, name);
     try {
       const { size } = await stat(path);
