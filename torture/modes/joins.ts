@@ -23,7 +23,7 @@ export async function joins(rig: Rig, options: JoinOptions): Promise<string[]> {
   const { joins: count, keys: keyCount, writers, seed, tell } = options;
   const random = createRandom(seed);
   const client = await connect({ endpoints: rig.endpoints, timeoutMs: 30_000 });
-  const keys = new KnownKeys(valueBytes);
+  const keys = new KnownKeys(() => valueBytes);
   const wrong: string[] = [];
   try {
     await fill(client, keys, keyCount, writers);

@@ -8,11 +8,12 @@ export interface Known {
 
 export class KnownKeys {
   readonly #keys = new Map<string, Known>();
-  readonly #valueBytes: number;
+  readonly #valueBytes: () => number;
   writes = 0;
   reads = 0;
 
-  constructor(valueBytes: number) {
+  /** `valueBytes` is asked for each write. */
+  constructor(valueBytes: () => number) {
     this.#valueBytes = valueBytes;
   }
 
@@ -35,7 +36,7 @@ export class KnownKeys {
     known.sent++;
     const n = known.sent;
     try {
-      await client.put(key, `${n} `.padEnd(this.#valueBytes, 'x'));
+      await client.put(key, `${n} `.padEnd(this.#valueBytes(), 'x'));
       known.acknowledged = n;
       this.writes++;
     } catch (error) {
