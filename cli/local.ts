@@ -1,7 +1,7 @@
 /** `local up`, `local down` and `local status`. */
 import { resolve } from 'node:path';
 import { startInBackground, stopInBackground } from '../local/background.ts';
-import { readRunner } from '../local/folder.ts';
+import { letBeginBlank, readRunner } from '../local/folder.ts';
 import { runInForeground } from '../local/foreground.ts';
 import { isAlive } from '../local/process-identity.ts';
 import type { Context } from './context.ts';
@@ -26,6 +26,14 @@ export async function down({ settings, world }: Context): Promise<void> {
   const stopped = await stopInBackground(settings.dataDir);
   if (stopped === null) throw new CommandFailed(`no cluster runs in ${settings.dataDir}`, exitCodes.notFound);
   world.stdout.write(`stopped cluster "${stopped}"; its data is kept in ${settings.dataDir}\n`);
+}
+
+export async function blank({ settings, world }: Context, node: string): Promise<void> {
+  await letBeginBlank(settings.dataDir, node);
+  const runs = (await readRunner(settings.dataDir)) !== null;
+  world.stdout.write(
+    `${node} begins blank ${runs ? 'within some seconds' : 'when the cluster starts next'}, and is filled from the others; chainctl topology shows how far it is\n`,
+  );
 }
 
 export async function status({ settings, world }: Context): Promise<void> {

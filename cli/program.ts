@@ -201,6 +201,12 @@ function addLocal(program: Command, action: MakeAction): void {
     .description('stop it; the data is kept')
     .action(action(async () => (await import('./local.ts')).down));
   local
+    .command('blank')
+    .description('let a node whose store is lost begin blank, to be filled from the others')
+    .argument('<node>', 'its name, such as node-2')
+    .addHelpText('after', examples(['chainctl local blank node-2']))
+    .action(action(async () => (await import('./local.ts')).blank));
+  local
     .command('status')
     .description('show its processes')
     .action(action(async () => (await import('./local.ts')).status));

@@ -9,8 +9,12 @@ export interface ChildOptions {
   readonly plan: ProcessPlan;
   /** Asked at each start. */
   readonly args: () => string[];
-  /** It died although nobody asked it to; it is started again after `againMs`. */
-  readonly onDeath: (child: Child, how: string, againMs: number) => void;
+  /** It died although nobody asked it to, for the `times`-th time in a row; it is started again after `againMs`. */
+  readonly onDeath: (
+    child: Child,
+    how: string,
+    again: { readonly times: number; readonly ms: number },
+  ) => void;
   readonly onStart: (child: Child) => void;
 }
 
@@ -109,10 +113,10 @@ export class Child {
     resolve();
     if (!this.#wanted) return;
     if (performance.now() - this.#startedAt > wellMs) this.#deaths = 0;
-    const againMs = Math.min(againMsFirst * 2 ** this.#deaths, againMsMost);
+    const ms = Math.min(againMsFirst * 2 ** this.#deaths, againMsMost);
     this.#deaths++;
-    this.#again = setTimeout(() => this.#spawn(), againMs);
-    this.#options.onDeath(this, how, againMs);
+    this.#again = setTimeout(() => this.#spawn(), ms);
+    this.#options.onDeath(this, how, { times: this.#deaths, ms });
   }
 }
 

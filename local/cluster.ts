@@ -37,7 +37,8 @@ const lookMs = 50;
 const stopMsMax = 15_000;
 
 /**
- * Starts every process and resolves when every chain has all of its members.
+ * Starts every process and resolves when every chain has all of its members. In a cluster that ran before, nodes that do
+ * not start are reported and tried again and again; every chain then has at least one member of the others.
  * @throws LocalError with one sentence; nothing is left running then
  */
 export async function startCluster(options: StartOptions): Promise<LocalCluster> {
@@ -64,6 +65,8 @@ class Running implements LocalCluster {
   readonly #coordinators: readonly Child[];
   readonly #nodes: readonly Child[];
   #isReady = false;
+  /** Nodes that ended by themselves, and what they said last. */
+  readonly #out = new Map<string, string>();
   #fatal: LocalError | null = null;
   #stopping: Promise<void> | null = null;
   #noting: Promise<void> = Promise.resolve();
@@ -115,20 +118,35 @@ class Running implements LocalCluster {
     return new Child({
       plan,
       args: () =>
-        argumentsOf(plan, this.layout, plan.role === 'node' && this.#folder.isNew(plan.name, plan.folder)),
+        argumentsOf(
+          plan,
+          this.layout,
+          plan.role === 'node' && this.#folder.beginsBlank(plan.name, plan.folder),
+        ),
       onStart: () => this.#note(),
-      onDeath: (child, how, againMs) => this.#onDeath(child, how, againMs),
+      onDeath: (child, how, again) => this.#onDeath(child, how, again),
     });
   }
 
-  #onDeath(child: Child, how: string, againMs: number): void {
+  #onDeath(child: Child, how: string, again: { readonly times: number; readonly ms: number }): void {
     this.#note();
-    const { name, logFile } = child.plan;
-    if (!this.#isReady && !how.startsWith('was ended')) {
-      this.#fatal ??= new LocalError(`${name} ${how}: ${child.lastWords()}`);
-      return;
-    }
-    this.#options.report.say(`${name} ${how}; it starts again in ${againMs} ms (log: ${logFile})`);
+    const { name, role, logFile } = child.plan;
+    const { report } = this.#options;
+    if (how.startsWith('was ended'))
+      return report.say(`${name} ${how}; it starts again in ${again.ms} ms (log: ${logFile})`);
+    const words = child.lastWords();
+    const isNews = again.times === 1 || words !== this.#out.get(name);
+    if (role === 'node') this.#out.set(name, words);
+    const othersLive = this.#folder.hasBegun && this.#out.size < this.#nodes.length;
+    if (!this.#isReady && (role === 'coordinator' || !othersLive))
+      this.#fatal ??= new LocalError(`${name} ${how}: ${words}`);
+    else if (isNews)
+      report.say(
+        `${name} ${how}: ${words}; ` +
+          (role === 'node'
+            ? `the others go on, and it is tried again and again. Is its store lost? It begins blank and is filled from the others with: npx chainctl local blank ${name}`
+            : `it is tried again and again (log: ${logFile})`),
+      );
   }
 
   /** Waits for the leading coordinator to say that every chain has all of its members. */
@@ -161,7 +179,10 @@ class Running implements LocalCluster {
       return { serving: 0, waiting: trouble ?? 'a coordinator is starting', trouble: trouble !== undefined };
     }
     const { chains = [], waiting = '' } = leading;
-    return { serving: chains.filter(({ full }) => full).length, waiting, trouble: false };
+    const isEnough = (chain: ChainView): boolean =>
+      chain.full ||
+      (this.#out.size > 0 && chain.members.length > 0 && chain.members.every((m) => m.state === 'serving'));
+    return { serving: chains.filter(isEnough).length, waiting, trouble: false };
   }
 
   async #stop(): Promise<void> {
@@ -197,7 +218,12 @@ interface View {
   readonly leading?: boolean;
   readonly waiting?: string;
   readonly trouble?: { readonly message: string } | null;
-  readonly chains?: readonly { readonly full: boolean }[];
+  readonly chains?: readonly ChainView[];
+}
+
+interface ChainView {
+  readonly full: boolean;
+  readonly members: readonly { readonly state: string }[];
 }
 
 async function viewOf(adminPort: number): Promise<View | null> {

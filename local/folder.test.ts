@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { DataFolder, readRunner } from './folder.ts';
+import { DataFolder, letBeginBlank, readRunner } from './folder.ts';
 import { checkPorts } from './free-ports.ts';
 import type { Layout } from './layout.ts';
 import { identityOf, isAlive } from './process-identity.ts';
@@ -92,18 +92,38 @@ describe('a data folder', () => {
   test('lets a node begin blank once', async () => {
     const folder = await DataFolder.take(layoutOf());
     const store = join(root, 'data', 'nodes', 'node-1');
-    expect(folder.isNew('node-1', store)).toBe(true);
+    expect(folder.beginsBlank('node-1', store)).toBe(true);
     await mkdir(store, { recursive: true });
     await writeFile(join(store, 'identity.json'), '{}');
-    expect(folder.isNew('node-1', store)).toBe(false);
+    expect(folder.beginsBlank('node-1', store)).toBe(false);
     await folder.noteStores(['node-1']);
     await rm(store, { recursive: true });
-    expect(folder.isNew('node-1', store)).toBe(false);
+    expect(folder.beginsBlank('node-1', store)).toBe(false);
     expect(JSON.parse(await readFile(join(root, 'data', 'local.json'), 'utf8'))).toMatchObject({
       nodes: ['node-1'],
     });
     await folder.release();
   });
+});
+
+test('a node whose store is lost begins blank once, when somebody says so', async () => {
+  const layout = layoutOf();
+  const folder = await DataFolder.take(layout);
+  const store = join(layout.dataDir, 'nodes', 'node-1');
+  await folder.noteStores(['node-1']);
+  await mkdir(store, { recursive: true });
+  await writeFile(join(store, 'identity.json'), '{}');
+  await expect(letBeginBlank(layout.dataDir, 'node-2')).rejects.toThrow('there is no node node-2');
+  await expect(letBeginBlank(layout.dataDir, 'node-1')).rejects.toThrow(
+    /holds a store, so node-1 does not begin blank/,
+  );
+  await rm(store, { recursive: true });
+  expect(folder.beginsBlank('node-1', store)).toBe(false);
+  await letBeginBlank(layout.dataDir, 'node-1');
+  expect(folder.beginsBlank('node-1', store)).toBe(true);
+  expect(folder.beginsBlank('node-1', store)).toBe(false);
+  await folder.release();
+  await expect(letBeginBlank(root, 'node-1')).rejects.toThrow(`${root} holds no cluster`);
 });
 
 test('a port that is in use is named with what it is for', async () => {

@@ -3,7 +3,7 @@
  * One runner at a time; a runner that was killed leaves a note that the next one recognises as stale.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Layout } from './layout.ts';
@@ -44,12 +44,34 @@ export interface RunningProcess {
 const stateFile = (dataDir: string): string => join(dataDir, 'local.json');
 const noteFile = (dataDir: string): string => join(dataDir, 'runner.json');
 const lockFile = (dataDir: string): string => join(dataDir, 'runner.lock');
+/** Somebody wants this node to begin blank when it starts next. */
+const blankFile = (dataDir: string, node: string): string => join(dataDir, 'nodes', `${node}.blank`);
 
 /** The runner's note, null when nobody runs the folder. */
 export async function readRunner(dataDir: string): Promise<RunnerNote | null> {
   const note = await readJson<RunnerNote>(noteFile(dataDir));
   return note !== null && isAlive(note.runner) ? note : null;
 }
+
+/**
+ * Lets a node whose store is lost begin blank when it starts next, by the runner of now or by the next one.
+ * @throws LocalError when there is no such node, or when it has a store
+ */
+export async function letBeginBlank(dataDir: string, node: string): Promise<void> {
+  const known = await readJson<FolderState>(stateFile(dataDir));
+  if (known === null) throw new LocalError(`${dataDir} holds no cluster`);
+  if (!known.nodes.includes(node))
+    throw new LocalError(`there is no node ${node} in ${dataDir}; there are ${known.nodes.join(', ')}`);
+  const folder = join(dataDir, 'nodes', node);
+  if (holdsStore(folder))
+    throw new LocalError(
+      `${folder} holds a store, so ${node} does not begin blank; if it is to, end the cluster and move that folder away`,
+    );
+  await mkdir(join(dataDir, 'nodes'), { recursive: true });
+  await writeFile(blankFile(dataDir, node), '');
+}
+
+const holdsStore = (folder: string): boolean => existsSync(join(folder, 'identity.json'));
 
 /** A folder that this process alone may run. */
 export class DataFolder {
@@ -102,9 +124,20 @@ export class DataFolder {
     return this.#state.clusterId;
   }
 
-  /** Whether this node begins blank: only when it never began, and has no store from a start that was cut short. */
-  isNew(name: string, folder: string): boolean {
-    return !this.#state.nodes.includes(name) && !existsSync(join(folder, 'identity.json'));
+  /** The cluster ran before. */
+  get hasBegun(): boolean {
+    return this.#state.nodes.length > 0;
+  }
+
+  /**
+   * Whether this node begins blank: when it never began and has no store from a start that was cut short, or when
+   * somebody said so with `letBeginBlank`, which counts for one start.
+   */
+  beginsBlank(name: string, folder: string): boolean {
+    const wanted = blankFile(this.dataDir, name);
+    const isWanted = existsSync(wanted);
+    rmSync(wanted, { force: true });
+    return !holdsStore(folder) && (isWanted || !this.#state.nodes.includes(name));
   }
 
   /** These nodes have stores. */
