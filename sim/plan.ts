@@ -1,4 +1,5 @@
 /** What one run consists of: everything that is fixed before its first event. */
+import type { Desired } from '../protocol/coordinator/contract.ts';
 import type { Limits } from '../protocol/limits.ts';
 import type { Timings } from '../protocol/timings.ts';
 import type { FaultClass } from './faults/classes.ts';
@@ -32,6 +33,7 @@ export interface Plan {
   /** The longest time that clients and faults go on. */
   readonly durationMs: number;
   readonly concurrentMoves: number;
+  readonly osRestart: Desired['osRestart'];
   /** Mean time between two walks of somebody who exports; 0 = nobody does. */
   readonly listEveryMs: number;
   /** Longest time that each client waits for one operation. */

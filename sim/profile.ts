@@ -61,6 +61,7 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
     patienceMs: random.pick([1500, 4000]),
     limits: pickLimits(random),
     trimEveryMs: random.pick([0, 300, 2000]),
+    osRestart: streamOf(seed, 'osRestart').pick(['wait', 'longestLog']),
     listEveryMs: streamOf(seed, 'lists').pick([0, 0, 0, 300, 1500]),
   };
   // Drawn last, so that a seed without it is what it was before there was such a thing.
@@ -89,7 +90,7 @@ function pickTimings(random: Random): Timings {
 }
 
 /** Drawn from a stream of their own, so that seeds which do not have them stay the runs that they were. */
-const apart: readonly FaultClass[] = ['torn'];
+const apart: readonly FaultClass[] = ['torn', 'poweroff', 'override'];
 const together = faultClasses.filter((name) => !apart.includes(name));
 
 /** Between one class and all of them. */

@@ -144,7 +144,7 @@ function leaveOutGone(s: CoordinatorState, c: SavedChain): boolean {
   if (out.length === 0) return false;
   const rest = c.members.filter((m) => !out.some((x) => x.m === m));
   // The last one that surely has everything is never removed; the chain waits for it (4.8, 4.1).
-  if (!rest.some((m) => m.whole || outlasts(s, c, m, rest))) return false;
+  if (!rest.some((m) => (m.whole && outlived(s, m, out)) || outlasts(s, c, m, rest))) return false;
   if (out.some((x) => x.why.endsWith('is dead')) && guarded(s)) {
     s.waitingFor = 'more than half of the nodes vanished at once: waiting before anybody is left out';
     return false;
@@ -156,6 +156,20 @@ function leaveOutGone(s: CoordinatorState, c: SavedChain): boolean {
     out.map((x) => x.m),
     out.map((x) => x.why).join('; '),
   );
+}
+
+/**
+ * A power cut of all machines looks like that of one, until another is heard. Somebody is left out only in favour of a member
+ * that is heard, and heard since the other was started anew; or the last one to come back would carry the chain alone,
+ * whatever its disk lost (2.7).
+ */
+function outlived(s: CoordinatorState, m: SavedMember, out: readonly { m: SavedMember }[]): boolean {
+  const own = s.heard.get(m.node);
+  if (own?.incarnation !== m.incarnation || s.now.mono - own.at > s.desired.timings.suspectMs) return false;
+  return out.every((x) => {
+    const other = s.heard.get(x.m.node);
+    return other === undefined || other.incarnation === x.m.incarnation || own.at > other.since;
+  });
 }
 
 /**

@@ -166,13 +166,17 @@ function recoverChain(
   if (newest === null) return null;
   const reportOf = (node: NodeName) => orphans.get(node)?.reports.get(slot);
   const someServe = newest.members.some((m) => reportOf(m.node)?.state === 'serving');
+  // After a power cut of all machines under `os` nobody surely has everything: the chain is what it was, and waits (2.7).
+  const unproven = newest.members.every((m) => orphans.get(m.node) === undefined || isLost(reportOf(m.node)));
   const members: SavedMember[] = [];
   for (const m of newest.members) {
     const o = orphans.get(m.node);
     // One that knows the slot at no version at all has another store by now, unless the state says that it is this one.
     const own =
       newest === saved ? saved.members.find((x) => x.node === m.node && x.store === o?.store) : undefined;
-    const holds = (own !== undefined || o?.assignments.has(slot) === true) && !isLost(reportOf(m.node));
+    const holds =
+      (own !== undefined || o?.assignments.has(slot) === true) &&
+      (!isLost(reportOf(m.node)) || (unproven && !command.giveUp.includes(m.node)));
     if (o !== undefined && holds)
       members.push({
         node: m.node,

@@ -8,6 +8,8 @@ export const faultClasses = [
   'power',
   /** All storage processes die at once. */
   'blackout',
+  /** All machines lose their power at once; under `os` one disk of each chain had written everything. */
+  'poweroff',
   /** A node comes back with an empty disk. */
   'blank',
   /** A node comes back with a disk as it was some time ago. */
@@ -54,6 +56,8 @@ export const faultClasses = [
   'leave',
   /** A node is drained by command, then not any more. */
   'drain',
+  /** An operator lets one member carry a chain alone. */
+  'override',
   'coordcrash',
   'coordfreeze',
   'coordsuspend',

@@ -1,5 +1,6 @@
 /** What a fault may touch, and how it says that it took effect. */
 
+import type { Slot } from '../../protocol/words.ts';
 import type { SlotLedger } from '../invariants/ledger.ts';
 import type { Random } from '../random.ts';
 import type { Disk } from '../world/disk.ts';
@@ -18,6 +19,8 @@ export interface FaultContext {
   hit(seat: NodeSeat): void;
   /** The disk lost something for good. */
   damaged(disk: Disk): void;
+  /** Nobody carries this chain, until somebody is told to. */
+  restarted(slot: Slot): void;
   /**
    * For losses that a store survives only one at a time: ends all other faults, lets none begin until what is lost now
    * is made good, and calls back when the others have had time to find each other; `before` is called so many

@@ -1,8 +1,8 @@
 /** Draws faults, one after the other and several at a time, and ends them; counts those that took effect. */
 
+import type { Invariants } from '../invariants/invariants.ts';
 import type { SlotLedger } from '../invariants/ledger.ts';
 import type { Random } from '../random.ts';
-import type { Disk } from '../world/disk.ts';
 import type { NetworkEffect } from '../world/flow.ts';
 import { savedState } from '../world/saved-state.ts';
 import type { NodeSeat, World } from '../world/world.ts';
@@ -10,6 +10,7 @@ import type { FaultClass } from './classes.ts';
 import type { Inject } from './context.ts';
 import { coordcrash, coordfreeze, coordsuspend, drain, outage, resign, retune, unknown } from './control.ts';
 import { diskerror, diskslow, diskstall, full, readerror, rot } from './disks.ts';
+import { override, poweroff } from './operators.ts';
 import { drawRelated, pairOf, situationsOf } from './pairs.ts';
 import { cut, halfopen, narrow, oneway, reset, slowpath, uncoordinated } from './paths.ts';
 import {
@@ -35,6 +36,7 @@ const injections: Record<FaultClass, Inject> = {
   bounce,
   power,
   blackout,
+  poweroff,
   blank,
   rollback,
   torn,
@@ -59,6 +61,7 @@ const injections: Record<FaultClass, Inject> = {
   trim,
   leave,
   drain,
+  override,
   coordcrash,
   coordfreeze,
   coordsuspend,
@@ -98,7 +101,7 @@ export interface Faults {
 export function createFaults(
   world: World,
   random: Random,
-  truth: { ledgers: readonly SlotLedger[]; damaged(disk: Disk): void },
+  truth: Pick<Invariants, 'ledgers' | 'damaged' | 'overridden'>,
 ): Faults {
   const { plan, schedule, trace } = world;
   const effective = new Map<string, number>();
@@ -131,6 +134,7 @@ export function createFaults(
         last = seat;
       },
       damaged: truth.damaged,
+      restarted: truth.overridden,
       calm(then, before) {
         waits = calm(then);
         if (before !== undefined) schedule.after(waits - before.ms, before.act);

@@ -59,6 +59,7 @@ const atCoordinators: readonly FaultClass[] = [
   'coordfreeze',
   'coordsuspend',
   'resign',
+  'override',
   'outage',
   'unknown',
   'statelost',

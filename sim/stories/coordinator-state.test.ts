@@ -173,6 +173,36 @@ describe('R43: a state is believed only beside what nodes report', () => {
     expect(view(desk).trouble).toBe(null);
   });
 
+  test('recover keeps a chain whose members all lost power under `os` as it was: it waits for an operator', () => {
+    const desk = new Desk(null);
+    desk.add('l');
+    desk.lead('l');
+    for (const n of 'ab') {
+      const report = {
+        slot: slot(0),
+        version: chainVersion(3),
+        state: 'unproven' as const,
+        insync: noIncarnation,
+        end: origin,
+        commit: origin,
+        why: 'its machine was restarted',
+        refused: chainVersion(0),
+      };
+      for (let twice = 0; twice < 2; twice++) desk.register('l', n, { epoch: epoch(7), reports: [report] });
+      desk.holdings('l', n, [assignment(3, 'ab')]);
+    }
+    const order = { kind: 'recover', clusterId: 'desk', giveUpSlots: [] } as const;
+    const both = [nodeName('a'), nodeName('b')];
+    expect(desk.command('l', { ...order, giveUp: both })?.message).toContain(
+      'every member of slot 0 is given up',
+    );
+    expect(desk.command('l', { ...order, giveUp: [] })?.message).toContain('state rebuilt');
+    expect(desk.chain.members.map((m) => [m.node, m.whole])).toEqual([
+      ['a', true],
+      ['b', true],
+    ]);
+  });
+
   test('recover is refused while the leader has its state, and by who does not lead', () => {
     const desk = leaderOf();
     const order = { kind: 'recover', clusterId: 'desk', giveUp: [], giveUpSlots: [] } as const;

@@ -444,6 +444,23 @@ describe('2.7: after a power cut of all members under durability `os`', () => {
     expect(names(desk)).toEqual(['a']);
   });
 
+  test('a leader that lived through it leaves nobody out before it heard another', () => {
+    const desk = afterCut('longestLog', { a: 5, b: 3, c: 4 });
+    desk.advance(1500, ['l'], () => {
+      for (const n of 'abc') desk.beat('l', n);
+    });
+    // They come back one after the other, or are taken for dead one after the other.
+    desk.advance(900, ['l'], () => desk.beat('l', 'c'));
+    comeBack(desk, 'a', 5);
+    desk.advance(100, ['l']);
+    comeBack(desk, 'b', 3);
+    desk.advance(5000, ['l']);
+    expect(names(desk)).toEqual(['a', 'b', 'c']);
+    comeBack(desk, 'c', 4);
+    desk.advance(100, ['l']);
+    expect(names(desk)).toEqual(['a']);
+  });
+
   test('a member that was not cut off from power carries the chain, however short its log is', () => {
     const desk = afterCut('longestLog', { a: 3, b: 5 });
     comeBack(desk, 'a', 5);

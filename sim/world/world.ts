@@ -143,7 +143,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     drain: [],
     timings: plan.timings,
     begun: false,
-    osRestart: 'wait',
+    osRestart: plan.osRestart,
     concurrentMoves: plan.concurrentMoves,
   };
   const clients: Client[] = [];

@@ -66,7 +66,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     [
       edit(
         chains,
-        '  if (!rest.some((m) => m.whole || outlasts(s, c, m, rest))) return false;',
+        '  if (!rest.some((m) => (m.whole && outlived(s, m, out)) || outlasts(s, c, m, rest))) return false;',
         '  if (rest.length === 0) return false;',
       ),
     ],
@@ -76,7 +76,13 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     'waits-for-who-lost-it',
     'R50',
     'a chain waits for ever for a member that lost the end of its log, beside one that has it and never answered yet',
-    [edit(chains, 'm.whole || outlasts(s, c, m, rest)', 'm.whole')],
+    [
+      edit(
+        chains,
+        '(m.whole && outlived(s, m, out)) || outlasts(s, c, m, rest)',
+        'm.whole && outlived(s, m, out)',
+      ),
+    ],
     inStory('R50'),
   ),
   bug(
@@ -462,6 +468,20 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     'after a power cut of all members a chain goes on although nobody said so',
     [edit(chains, "if (s.desired.osRestart !== 'longestLog') return false;", '')],
     inStory('2.7'),
+  ),
+  bug(
+    'left-out-for-the-silent',
+    '2.7',
+    'who comes back first from a power cut of all machines is left out in favour of members that nobody heard since',
+    [edit(chains, '(m.whole && outlived(s, m, out))', 'm.whole')],
+    inStory('2.7'),
+  ),
+  bug(
+    'unproven-given-up-by-recover',
+    'R43',
+    'recover finds nothing where all members of a chain lost power under `os`',
+    [edit('coordinator/recover.ts', ' || (unproven && !command.giveUp.includes(m.node))', '')],
+    inStory('R43'),
   ),
   bug(
     'restarted-too-early',
