@@ -167,6 +167,16 @@ function addCluster(program: Command, action: MakeAction): void {
     .description('let a drained node take part again')
     .action(action(async () => (await import('./drain.ts')).undrain));
   program
+    .command('scrub')
+    .description('let nodes read all of their records now, repair what is damaged, and compare members')
+    .option('--node <name>', 'only this node')
+    .option('--status', 'begin nothing; show how far nodes are, and what was found and repaired')
+    .addHelpText(
+      'after',
+      examples(['chainctl scrub', 'chainctl scrub --node node-2', 'chainctl scrub --status']),
+    )
+    .action(action(async () => (await import('./scrub.ts')).scrub));
+  program
     .command('recover')
     .description("build a coordinator's lost state anew from what the nodes report")
     .option(

@@ -75,7 +75,7 @@ const numbers = (count: number): number[] => Array.from({ length: count }, (_, i
 
 /** The configuration file of the processes, as JSON. */
 export function configOf(cluster: ChainCluster, layout: Layout, clusterId: string): string {
-  const { slots, replicationFactor, nodes, durability, osRestart, timings, limits, config, drain } =
+  const { slots, replicationFactor, nodes, durability, osRestart, timings, limits, config, scrub, drain } =
     cluster.spec;
   const file = {
     cluster: layout.cluster,
@@ -88,6 +88,7 @@ export function configOf(cluster: ChainCluster, layout: Layout, clusterId: strin
     timings,
     limits,
     config,
+    scrub,
     drain,
     coordinators: layout.coordinators.map(({ address }) => address),
     stateStore: { kind: 'disk', path: join(layout.dataDir, 'coordinators') },

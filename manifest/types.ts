@@ -70,6 +70,7 @@ export interface ChainClusterSpec {
   readonly timings: TimingsSpec;
   readonly limits: LimitsSpec;
   readonly config: ConfigSpec;
+  readonly scrub: ScrubSpec;
   /** The operator changes nothing while this is true; the store goes on. */
   readonly paused: boolean;
   /** Names of storage nodes that should hold no chains. */
@@ -150,6 +151,13 @@ export interface ConfigSpec {
   readonly maxConcurrentMoves: number;
   /** Bound on what one node sends to joiners, in MiB a second. */
   readonly copyMiBPerSecond: number;
+}
+
+export interface ScrubSpec {
+  /** Hours from the beginning of one pass over all records to that of the next; 0 = only when it is asked for. */
+  readonly everyHours: number;
+  /** Bound on what one node reads for it. */
+  readonly miBPerSecond: number;
 }
 
 export interface LocalSpec {

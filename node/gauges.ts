@@ -25,6 +25,13 @@ export function observeNode(registry: Registry, host: NodeHost): void {
     () => view().scrub.differing,
   );
   counter('scrub_skipped_total', 'Pages that the scrub could not compare.', () => view().scrub.skipped);
+  counter('scrub_repaired_total', 'Damaged records that were repaired.', () => view().scrub.repaired);
+  counter(
+    'scrub_nowhere_total',
+    'How often no member had a copy of a damaged record.',
+    () => view().scrub.nowhere,
+  );
+  gauge('scrub_repairing', 'Damaged records that are being repaired.', () => view().scrub.repairing);
   gauge(
     'scrub_undecided',
     'Keys whose members differ while nothing proves who is right.',

@@ -140,6 +140,7 @@ async function assemble(
       coordinators: cluster.coordinators,
       ownClient: randomClient(),
       lockProof: opened.lockProof,
+      scrub: cluster.scrub,
       limits: { ...limits, keyBytes: cluster.limits.keyBytes, valueBytes: cluster.limits.valueBytes },
     },
     cluster,

@@ -29,6 +29,7 @@ test('a name and the coordinators are enough', () => {
     durability: 'fsync',
   });
   expect(file.timings).toEqual(defaultTimings);
+  expect(file.scrub).toEqual({ everyMs: 7 * 86_400_000, bytesPerSecond: 1_048_576 });
   expect(file.stateStore).toEqual({ kind: 'none' });
 });
 
@@ -44,6 +45,7 @@ test('every field is taken', () => {
     timings: { heartbeatMs: 100, clockRatePercent: 10 },
     limits: { keyBytes: 10, valueBytes: 20, clientConnections: 30 },
     config: { logLevel: 'debug', dedupeHorizonSeconds: 60, maxConcurrentMoves: 2, copyMiBPerSecond: 7 },
+    scrub: { everyHours: 0, miBPerSecond: 3 },
     drain: ['n1'],
     stateStore: { kind: 'disk', path: 'state' },
     paused: true,
@@ -63,6 +65,7 @@ test('every field is taken', () => {
   });
   expect(file.limits).toEqual({ keyBytes: 10, valueBytes: 20, clientConnections: 30 });
   expect(file.config).toMatchObject({ logLevel: 'debug', maxConcurrentMoves: 2, copyMiBPerSecond: 7 });
+  expect(file.scrub).toEqual({ everyMs: 0, bytesPerSecond: 3 * 1_048_576 });
   expect(file.drain).toEqual(['n1']);
   expect(file.stateStore).toEqual({ kind: 'disk', path: 'state' });
 });

@@ -5,6 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { limits } from '../protocol/limits.ts';
+import type { ScrubPace } from '../protocol/node/contract.ts';
 import { checkTimings, defaultTimings, type Timings } from '../protocol/timings.ts';
 import { ConfigError } from './endings.ts';
 import { Fields } from './fields.ts';
@@ -26,6 +27,8 @@ export interface ClusterFile {
   readonly timings: Timings;
   readonly limits: ClusterLimits;
   readonly config: ClusterSettings;
+  /** How often nodes read all of their records, and how fast at most. */
+  readonly scrub: ScrubPace;
   /** Storage nodes that should hold no chains. */
   readonly drain: readonly string[];
   /** `host:port` of each coordinator's links. The port above it answers gRPC, the next one is its admin server. */
@@ -116,6 +119,7 @@ function parse(f: Fields, problems: string[]): ClusterFile {
     timings: timingsOf(f, problems),
     limits: limitsOf(f.object('limits')),
     config: settingsOf(f.object('config')),
+    scrub: scrubOf(f.object('scrub')),
     drain: f.texts('drain'),
     coordinators,
     stateStore: stateStoreOf(f),
@@ -162,6 +166,16 @@ function settingsOf(f: Fields): ClusterSettings {
     copyMiBPerSecond: f.integer('copyMiBPerSecond', { min: 1, max: 100_000, fallback: 32 }),
   };
 }
+
+function scrubOf(f: Fields): ScrubPace {
+  return {
+    everyMs: f.number('everyHours', { min: 0, max: 8760, fallback: 168 }) * hourMs,
+    bytesPerSecond: f.number('miBPerSecond', { min: 0.001, max: 100_000, fallback: 1 }) * mib,
+  };
+}
+
+const hourMs = 3_600_000;
+const mib = 1_048_576;
 
 function stateStoreOf(f: Fields): StateStoreChoice {
   if (!f.has('stateStore')) return { kind: 'none' };

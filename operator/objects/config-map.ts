@@ -19,6 +19,7 @@ export interface ClusterFile
     | 'timings'
     | 'limits'
     | 'config'
+    | 'scrub'
     | 'drain'
     | 'paused'
   > {
@@ -42,7 +43,7 @@ export interface Intent {
 }
 
 export function buildConfigFile(cluster: ChainCluster, { clusterId, begun, drain }: Intent): ClusterFile {
-  const { slots, replicationFactor, nodes, durability, osRestart, timings, limits, config, paused } =
+  const { slots, replicationFactor, nodes, durability, osRestart, timings, limits, config, scrub, paused } =
     cluster.spec;
   const { lease, state } = namesOf(cluster);
   return {
@@ -58,6 +59,7 @@ export function buildConfigFile(cluster: ChainCluster, { clusterId, begun, drain
     timings,
     limits,
     config,
+    scrub,
     drain: [...new Set(drain)].sort(),
     coordinators: coordinatorAddresses(cluster),
     paused,
@@ -85,6 +87,6 @@ export function readConfigMap(configMap: ConfigMap | undefined): ClusterFile | u
 
 /** Changes exactly when a running process must be restarted to follow the configuration. */
 export function settingsHash(cluster: ChainCluster): string {
-  const { durability, limits, config } = cluster.spec;
-  return hashOf({ durability, limits, config });
+  const { durability, limits, config, scrub } = cluster.spec;
+  return hashOf({ durability, limits, config, scrub });
 }

@@ -122,8 +122,8 @@ describe('the template hash', () => {
   test('is the same for every operator: changing it restarts every cluster of every user', () => {
     expect([templateHashOf(nodes), templateHashOf(coordinators)]).toMatchInlineSnapshot(`
       [
-        "752c76eec7a7",
-        "9a7536cbfad5",
+        "f3663152c1bb",
+        "b3961c216dcb",
       ]
     `);
   });

@@ -56,6 +56,7 @@ export interface NodeConfig {
 
 /** How often all records are read to find rot, and how fast at most. */
 export interface ScrubPace {
+  /** 0: only when it is asked for. */
   readonly everyMs: number;
   readonly bytesPerSecond: number;
 }
@@ -185,6 +186,10 @@ export interface ScrubView {
   readonly differing: number;
   /** Pages that could not be compared. */
   readonly skipped: number;
+  /** Damaged records, whoever read them: under repair now, and since the process began repaired, or with no member. */
+  readonly repairing: number;
+  readonly repaired: number;
+  readonly nowhere: number;
   /** Keys whose members differ now while nothing proves who is right. */
   readonly undecided: number;
   /** Whole passes since the process began, and when the last one ended (ms since 1970; 0 = none did). */

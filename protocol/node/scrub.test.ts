@@ -41,6 +41,7 @@ test('a scrub reads every record, and repairs those that nobody asked for', () =
   const { scrub } = lab.node('n1').core.view();
   expect(scrub).toMatchObject({ records: keys.length, passes: 1, slotsLeft: 0 });
   expect(scrub.damaged).toBeGreaterThan(0);
+  expect(scrub).toMatchObject({ repaired: scrub.damaged, repairing: 0, nowhere: 0 });
   expect(scrub.lastPassAt).toBeGreaterThan(0);
 });
 
@@ -59,4 +60,5 @@ test('a record that no member has any more does not stop it', () => {
   lab.node('n0').core.handle({ kind: 'scrub' }, lab.now);
   lab.run(30_000);
   expect(lab.node('n0').core.view().scrub).toMatchObject({ records: keys.length, damaged: 1, passes: 1 });
+  expect(lab.node('n0').core.view().scrub).toMatchObject({ repaired: 0, nowhere: 1 });
 });

@@ -11,7 +11,7 @@ import { damagedRecord } from '../replica/repair.ts';
 import type { Fetch, Replica } from '../replica/state.ts';
 import type { Key, Slot } from '../words.ts';
 import type { NodeContext } from './context.ts';
-import type { ScrubPace } from './contract.ts';
+import type { ScrubPace, ScrubView } from './contract.ts';
 import type { NodeState, ReadPage } from './state.ts';
 
 /** A week, and 1 MiB a second: a node reads 600 GB in that time. */
@@ -20,6 +20,8 @@ export const defaultScrub: ScrubPace = { everyMs: 7 * 86_400_000, bytesPerSecond
 const patience = 20;
 const againMs = 1000;
 const lostMs = 60_000;
+/** Until somebody asks. */
+const never = Number.POSITIVE_INFINITY;
 
 /** Begins what is due. Called with every tick. */
 export function tickScrub(s: NodeState, ctx: NodeContext): void {
@@ -100,7 +102,7 @@ function endPass(s: NodeState, ctx: NodeContext, began: number): void {
   c.began = null;
   c.passes++;
   c.lastPassAt = s.now.wall;
-  c.nextAt = Math.max(began + everyMs, s.now.mono + againMs);
+  c.nextAt = everyMs === 0 ? never : Math.max(began + everyMs, s.now.mono + againMs);
   ctx.notice('info', 'scrub.done', {
     records: c.records,
     damaged: c.damaged,
@@ -172,6 +174,17 @@ export function undecidedIn(s: NodeState): number {
   return keys;
 }
 
+/** What became of damaged records of all slots. */
+export function repairsIn(s: NodeState): Pick<ScrubView, 'repairing' | 'repaired' | 'nowhere'> {
+  const sum = { repairing: 0, repaired: 0, nowhere: 0 };
+  for (const { damage } of s.replicas.values()) {
+    sum.repairing += damage.repairs.size;
+    sum.repaired += damage.repaired;
+    sum.nowhere += damage.nowhere;
+  }
+  return sum;
+}
+
 /** How many slots are left of the present pass; 0 between passes. */
 export const slotsToScrub = (s: NodeState): number => (s.scrub.began === null ? 0 : s.scrub.left.length);
 
@@ -188,7 +201,7 @@ export function scrubNow(s: NodeState): void {
 
 export const noScrub = (mono: number, pace: ScrubPace = defaultScrub): NodeState['scrub'] => ({
   // Not while the node starts and its chains take it in again.
-  nextAt: mono + Math.min(60_000, pace.everyMs),
+  nextAt: pace.everyMs === 0 ? never : mono + Math.min(60_000, pace.everyMs),
   began: null,
   left: [] as Slot[],
   after: null,

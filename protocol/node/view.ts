@@ -3,7 +3,7 @@ import { canRead } from '../replica/reading.ts';
 import type { Replica } from '../replica/state.ts';
 import type { ChainPlace, NodeView, ReplicaView } from './contract.ts';
 import { targetOf } from './control.ts';
-import { slotsToScrub, undecidedIn } from './scrub.ts';
+import { repairsIn, slotsToScrub, undecidedIn } from './scrub.ts';
 import type { NodeState } from './state.ts';
 
 export function viewOf(s: NodeState): NodeView {
@@ -36,6 +36,7 @@ export function viewOf(s: NodeState): NodeView {
       compared: s.scrub.compared,
       differing: s.scrub.differing,
       skipped: s.scrub.skipped,
+      ...repairsIn(s),
       undecided: undecidedIn(s),
       passes: s.scrub.passes,
       lastPassAt: s.scrub.lastPassAt,

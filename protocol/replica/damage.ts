@@ -90,6 +90,9 @@ export interface Poll {
 /** The damage of one replica, and what it does for others'. */
 export interface Damage {
   readonly repairs: Map<Key, Repair>;
+  /** How many were repaired, and how often no member had a copy. */
+  repaired: number;
+  nowhere: number;
   /** Reads of own records under way for members that asked. */
   lending: number;
   /** The log can't be read somewhere below what is applied on disk: it is to begin behind that. */
@@ -107,6 +110,8 @@ export interface Damage {
 
 export const noDamage = (): Damage => ({
   repairs: new Map(),
+  repaired: 0,
+  nowhere: 0,
   lending: 0,
   log: false,
   unreadable: 0,

@@ -243,12 +243,14 @@ function found(r: Replica, ctx: Context, repair: Repair, record: Entry | null, a
 function settle(r: Replica, ctx: Context, repair: Repair, state: 'found' | 'nowhere'): void {
   repair.state = state;
   repair.since = ctx.mono;
-  if (state === 'nowhere')
+  if (state === 'nowhere') {
+    r.damage.nowhere++;
     ctx.notice('error', 'record.nowhere', {
       slot: r.slot,
       version: r.assignment?.version,
       key: repair.key,
     });
+  }
   for (const sufferer of repair.waiting.splice(0)) free(r, ctx, sufferer, state);
   ctx.touch(r);
 }
@@ -328,6 +330,7 @@ export function repairsPersisted(r: Replica, ctx: Context): void {
     const newer = newestCommitted(r, repair.key);
     const rewritten = newer !== null && newer.seq > repair.atLeast && newer.seq <= r.appliedDisk;
     if (!repair.taken && !rewritten) continue;
+    r.damage.repaired++;
     ctx.notice('warn', 'record.repaired', { slot: r.slot, key: repair.key });
     forget(r, repair);
   }
