@@ -333,7 +333,7 @@ export class Caller {
   #learn(routes: Routes): void {
     this.#session.learn(routes);
     if (routes.slots > 0) this.#slots = routes.slots;
-    this.#links.keep(routes);
+    this.#links.keep(this.#session.members());
     this.#refreshedAt = now();
     this.#onRoutes?.();
   }

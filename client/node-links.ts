@@ -88,10 +88,9 @@ export class NodeLinks {
   }
 
   /** Closes links that lead to no member any more; endpoints stay, and members are called when they are asked. */
-  keep(routes: Routes): void {
-    if (routes.chains.length === 0) return;
-    const wanted = new Set(this.#options.endpoints);
-    for (const chain of routes.chains) for (const member of chain.members) wanted.add(member.address);
+  keep(members: ReadonlySet<string>): void {
+    if (members.size === 0) return;
+    const wanted = new Set([...this.#options.endpoints, ...members]);
     for (const link of this.#byAddress.values()) if (!wanted.has(link.address)) this.#close(link);
   }
 

@@ -11,6 +11,7 @@ import { NodeCore } from '../protocol/node/node.ts';
 import type { Boot } from '../protocol/persist.ts';
 import { failure } from '../protocol/replies.ts';
 import type { Failure, Page, Request, Routes } from '../protocol/requests.ts';
+import { pagesOfRoutes } from '../protocol/routes.ts';
 import type { Incarnation, NodeName } from '../protocol/words.ts';
 import type { Self } from '../transport/connection.ts';
 import { countingLog, type Log } from '../transport/log.ts';
@@ -204,7 +205,8 @@ export class NodeHost {
           ),
         });
       else this.request(new LinkCaller(client, message.id), message.request, now);
-    } else if (message.kind === 'askRoutes') peer.send({ kind: 'routes', routes: this.core.routes() });
+    } else if (message.kind === 'askRoutes')
+      for (const page of pagesOfRoutes(this.core.routes())) peer.send(page);
     else if (message.kind === 'list') this.#list(peer, message);
     else if (peer.role === 'node' && isPeerMessage(message))
       this.#takePeer(peer.name as NodeName, incarnation, message, now);

@@ -121,7 +121,7 @@ export const limitTexts: Readonly<Record<keyof Limits, LimitText>> = {
     metric: '',
   },
   pageChains: {
-    bounds: 'chains in one page of a set',
+    bounds: 'chains in one page of a set, of what a node tells an orphan, and of routes',
     beyond: 'the rest follows in further pages',
     metric: '',
   },

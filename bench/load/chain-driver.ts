@@ -41,7 +41,7 @@ export class ChainDriver implements Driver {
       onAnswer: (answer) => this.#onAnswer(answer),
       onRoutes: (routes) => {
         this.#session.learn(routes);
-        this.#links.keep(routes);
+        this.#links.keep(this.#session.members());
       },
       onUp: (link) => this.#onUp(link),
       onDown: (link) => this.#onDown(link),

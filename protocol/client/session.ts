@@ -108,6 +108,13 @@ export class Session {
     for (const m of chain.members) this.#addresses.set(m.node, m.address);
   }
 
+  /** Addresses of all members as they are known now. */
+  members(): Set<string> {
+    const addresses = new Set<string>();
+    for (const chain of this.#routes.values()) for (const m of chain.members) addresses.add(m.address);
+    return addresses;
+  }
+
   route(slot: Slot): Assignment | undefined {
     return this.#routes.get(slot);
   }

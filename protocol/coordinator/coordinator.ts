@@ -2,6 +2,7 @@
 import { Placement } from '../planner/placement.ts';
 import { type PlannerNode, plan, targetsOf } from '../planner/planner.ts';
 import type { Routes } from '../requests.ts';
+import { pagesOfRoutes } from '../routes.ts';
 import { sleptMs } from '../timings.ts';
 import {
   type ChainVersion,
@@ -183,7 +184,7 @@ export class CoordinatorCore implements CoordinatorCoreContract {
   #sendRoutes(link: string): void {
     const s = this.#state;
     if (!leads(s) || s.saved === null) return refuse(s, link, 'NOT_LEADER', `${s.config.name} does not lead`);
-    s.effects.sends.push({ link, message: { kind: 'routes', routes: this.routes() } });
+    for (const message of pagesOfRoutes(this.routes())) s.effects.sends.push({ link, message });
   }
 
   #onStored(id: number, outcome: Parameters<typeof onStateRead>[1]): void {
