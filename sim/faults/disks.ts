@@ -1,4 +1,6 @@
 /** Faults of disks. */
+import { type Random, streamOf } from '../random.ts';
+import { endOf } from '../world/content.ts';
 import type { NodeHost } from '../world/node-host.ts';
 import type { NodeSeat } from '../world/world.ts';
 import { type FaultContext, type Inject, mayLose, pickRunning } from './context.ts';
@@ -49,6 +51,10 @@ function restartFailed(f: FaultContext, seat: NodeSeat, host: NodeHost): void {
 const mayBeUnreadable = (f: FaultContext, seat: NodeSeat): boolean =>
   mayLose(f, seat.disk) && f.world.nodes.every((n) => n === seat || n.disk.readable);
 
+/** Draws that shift no other ones. */
+const ownDraws = ({ world }: FaultContext): Random =>
+  streamOf(world.plan.seed, `disks ${world.schedule.now}`);
+
 /** Everything takes longer, as on a disk that others use too or that is about to die. */
 export const diskslow: Inject = (f) => {
   const seat = pickRunning(f);
@@ -59,19 +65,26 @@ export const diskslow: Inject = (f) => {
   return () => disk.slow(1);
 };
 
-/** Somebody fills the disk, and makes room again. */
+/** Somebody fills the disk, now and then to the last byte, and makes room again. */
 export const full: Inject = (f) => {
   const seat = pickRunning(f);
   if (seat === null || seat.disk.space !== 'ok') return null;
   const { disk } = seat;
+  const own = ownDraws(f);
   disk.space = f.random.pick(['low', 'full']);
   f.took();
   if (disk.space === 'low' && f.random.chance(0.5))
     f.world.schedule.after(f.random.between(0, f.lasts), () => {
       if (disk.space === 'low') disk.space = 'full';
     });
+  if (own.chance(0.3))
+    f.world.schedule.after(own.between(0, f.lasts), () => {
+      if (disk.space !== 'ok') disk.exhausted = true;
+    });
   return () => {
     disk.space = 'ok';
+    disk.exhausted = false;
+    if (seat.host !== null) restartFailed(f, seat, seat.host);
   };
 };
 
@@ -85,6 +98,8 @@ export const rot: Inject = (f) => {
   const keys = [...f.random.pick(held).values.keys()].sort();
   const first = f.random.int(keys.length);
   for (const key of keys.slice(first, first + f.random.pick([1, 1, 4, 1000]))) disk.rotten.add(key);
+  // What is damaged of the log stays so until it is trimmed.
+  if (ownDraws(f).chance(0.4)) for (const s of held) disk.logRotten.set(s.slot, endOf(s).seq);
   f.took();
   return () => disk.rotten.clear();
 };

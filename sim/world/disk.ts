@@ -38,6 +38,10 @@ export interface Disk {
   readonly content: Content;
   /** How much room it has: what a look at it finds. */
   space: SpaceLevel;
+  /** Nothing more fits, whatever the marks say: each write fails. */
+  exhausted: boolean;
+  /** Records of the log are damaged up to here: a read that meets one says so. */
+  readonly logRotten: Map<Slot, Seq>;
   /** A batch is being written. */
   readonly busy: boolean;
   /** No value is damaged, and no read fails. */
@@ -138,6 +142,10 @@ export function createDisk(
         if (Number.isFinite(stalledUntil)) schedule.at(Math.min(stalledUntil, schedule.now + 100), finish);
         return;
       }
+      if (disk.exhausted) {
+        writing = null;
+        return failed('no space is left on the disk');
+      }
       if (!breaks) {
         settle(batch);
         // It is there, and nobody was told yet.
@@ -202,7 +210,7 @@ export function createDisk(
     unsynced = [];
   }
 
-  return {
+  const disk: Disk = {
     id,
     get content() {
       return content;
@@ -211,6 +219,8 @@ export function createDisk(
       return writing !== null;
     },
     space: 'ok',
+    exhausted: false,
+    logRotten: new Map(),
     get readable() {
       return rotten.size === 0 && unreadable === 0;
     },
@@ -231,7 +241,10 @@ export function createDisk(
       const shown = beginLogRead(random, heldOf(content, slot), from_, maxBytes);
       after(readTime(options.scanMs), () => {
         if (random.chance(unreadable)) failed('the log could not be read');
-        else done(shown());
+        else {
+          const entries = shown();
+          done((entries[0]?.seq ?? Infinity) <= (disk.logRotten.get(slot) ?? 0) ? 'corrupt' : entries);
+        }
       });
     },
     scan(slot, after_, maxBytes, done) {
@@ -286,6 +299,7 @@ export function createDisk(
       };
     },
   };
+  return disk;
 }
 
 /** Written with a sync even under `os`: a store must not forget to what it belongs. */
