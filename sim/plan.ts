@@ -15,6 +15,10 @@ export interface Plan {
   readonly replicationFactor: number;
   readonly coordinators: number;
   readonly clients: number;
+  /** Share of sessions that read at one node only; none given = the first, and three of ten of the others. */
+  readonly pinned?: number;
+  /** They write there too. */
+  readonly pinnedWrites?: boolean;
   /** Operations of all clients together. */
   readonly operations: number;
   /** Mean time between two operations of one client, in bursts and in idle times. */
@@ -40,4 +44,6 @@ export interface Plan {
   readonly patienceMs: number;
   /** How often stores ask to trim their logs; 0 = never. */
   readonly trimEveryMs: number;
+  /** Damaged records stay damaged until somebody mends them; not given = until the fault ends. */
+  readonly rotStays?: boolean;
 }

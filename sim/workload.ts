@@ -18,6 +18,10 @@ export interface WorkloadOptions {
   readonly adds: number;
   /** Longest value, bytes; values are told apart by how they begin. */
   readonly valueBytes: number;
+  /** Levels of the reads that are not strong, each as likely as the next; none = all, half of them session reads. */
+  readonly levels?: readonly ReadLevel[];
+  /** Bounds of bounded reads. */
+  readonly boundsMs?: readonly number[];
 }
 
 export type Operation =
@@ -59,8 +63,8 @@ function pickKey(random: Random, keys: number, counter: boolean): Key {
 
 function pickLevel(random: Random, options: WorkloadOptions): { level: ReadLevel; boundMs: number } {
   if (!random.chance(options.weakReads)) return { level: 'strong', boundMs: 0 };
-  const level = random.pick(['bounded', 'session', 'session', 'eventual'] as const);
-  return { level, boundMs: level === 'bounded' ? random.pick([1, 20, 200, 2000]) : 0 };
+  const level = random.pick<ReadLevel>(options.levels ?? ['bounded', 'session', 'session', 'eventual']);
+  return { level, boundMs: level === 'bounded' ? random.pick(options.boundsMs ?? [1, 20, 200, 2000]) : 0 };
 }
 
 function pickConditions(random: Random, sight: Sight | undefined): HistoryCondition[] {

@@ -3,7 +3,7 @@ import { type Random, streamOf } from '../random.ts';
 import { endOf } from '../world/content.ts';
 import type { NodeHost } from '../world/node-host.ts';
 import type { NodeSeat } from '../world/world.ts';
-import { type FaultContext, type Inject, mayLose, pickRunning } from './context.ts';
+import { type FaultContext, type Inject, mayLose, nothing, pickRunning } from './context.ts';
 
 export const diskstall: Inject = (f) => {
   const seat = pickRunning(f);
@@ -101,5 +101,5 @@ export const rot: Inject = (f) => {
   // What is damaged of the log stays so until it is trimmed.
   if (ownDraws(f).chance(0.4)) for (const s of held) disk.logRotten.set(s.slot, endOf(s).seq);
   f.took();
-  return () => disk.rotten.clear();
+  return f.world.plan.rotStays === true ? nothing : () => disk.rotten.clear();
 };

@@ -24,6 +24,7 @@ import type { NodeHost } from '../world/node-host.ts';
 import { type SavedChains, wholeStores } from '../world/saved-state.ts';
 import { compareAtMark, compareResults } from './contents.ts';
 import { createSlotLedger, nameOf, noteCommitted, noteEntry, placeOf, type SlotLedger } from './ledger.ts';
+import { memoryHeld } from './memory.ts';
 
 export interface Violation {
   /** I1 to I8, or what else was broken. */
@@ -122,6 +123,8 @@ export function createInvariants(slots: number, saved: () => SavedChains | null)
   function look(host: NodeHost, node: SeenNode, r: Replica): void {
     const crowded = roomCheck(host, r);
     if (crowded !== '') fail('I9', r.slot, crowded);
+    const held = memoryHeld(host, r);
+    if (held !== '') fail('R42', r.slot, held);
     const before = node.replicas[r.slot];
     const version = r.assignment?.version ?? 0;
     const member = r.role === 'member';

@@ -2,6 +2,7 @@
 import { defaultTimings } from '../../protocol/timings.ts';
 import type { Plan } from '../plan.ts';
 import type { WorkloadOptions } from '../workload.ts';
+import { calmProfiles, quick } from './calm.ts';
 
 const mixed: WorkloadOptions = {
   keys: 10,
@@ -41,29 +42,13 @@ const lateNetwork = {
 const long = [300, 5000] as const;
 /** Clients that take their time, so that a run outlasts its faults. */
 const patient = { operations: 400, thinkMs: [80, 250], durationMs: 30_000 } as const;
-/** Everything happens soon, so that it happens often. */
-const quick = {
-  ...defaultTimings,
-  heartbeatMs: 50,
-  readLeaseMs: 250,
-  suspectMs: 150,
-  deadMs: 300,
-  coordinatorLeaseMs: 1000,
-  coordinatorRenewMs: 300,
-};
 /** Leases that outlive the patience with the silent, and leaders. */
 const longLeases = { ...quick, readLeaseMs: 3000, coordinatorLeaseMs: 600, coordinatorRenewMs: 200 };
 
 export const profiles = {
+  ...calmProfiles,
   /** Whatever the seed draws. */
   any: {},
-  /** Processes die and come back soon while their disks are slow; their connections break. */
-  restarts: {
-    ...oneChain,
-    workload: mixed,
-    faults: ['crash', 'bounce', 'reset', 'freeze', 'cut', 'twin', 'leave'],
-    disk: slowDisks,
-  },
   /** Chains change while everybody lives: leavings, drains, cuts. */
   changes: {
     ...oneChain,
@@ -82,25 +67,7 @@ export const profiles = {
     faultForMs: long,
     timings: quick,
   },
-  /** The same, and most writes are refused. */
-  cutOffRefused: {
-    ...oneChain,
-    ...patient,
-    workload: refused,
-    faults: ['cut', 'uncoordinated'],
-    faultForMs: [1000, 4000],
-    timings: quick,
-  },
-  /** Processes sleep, and their monotonic clocks with them. */
-  asleep: {
-    ...oneChain,
-    ...patient,
-    workload: hotKey,
-    faults: ['suspend'],
-    faultForMs: [1200, 5000],
-    timings: { ...quick, readLeaseMs: 1000 },
-  },
-  /** The same, and some grant is always on its way. */
+  /** Processes sleep, their monotonic clocks with them, while some grant is always on its way. */
   asleepAsking: {
     ...oneChain,
     ...patient,
@@ -110,24 +77,6 @@ export const profiles = {
     faultForMs: [2500, 5000],
     timings: { ...defaultTimings, heartbeatMs: 100 },
     network: { ...wide, delayMs: 25, spreadMs: 25, noticeMs: 600, late: 0, lateMs: 50, repeat: 0 },
-  },
-  /** The same, and most reads are weak ones. */
-  asleepBounded: {
-    ...oneChain,
-    ...patient,
-    workload: { ...mixed, keys: 1, reads: 0.7, weakReads: 0.9, adds: 0 },
-    faults: ['suspend'],
-    faultEveryMs: 400,
-    faultForMs: [2500, 5000],
-  },
-  /** Grants of leases come late, and their askers are not heard any more. */
-  lateGrants: {
-    ...oneChain,
-    ...patient,
-    workload: hotKey,
-    faults: ['slowpath', 'slowpath', 'oneway', 'oneway', 'cut'],
-    faultForMs: long,
-    timings: { ...quick, readLeaseMs: 500 },
   },
   /** Leases that last while others go on without their holder. */
   longLeases: {
@@ -216,8 +165,6 @@ export const profiles = {
     workload: mixed,
     faults: ['statelost', 'stateold', 'stateold', 'crash', 'resign', 'cut', 'full', 'coordfreeze'],
   },
-  /** Volumes are brought back to what they held a while ago. */
-  rollbacks: { ...oneChain, ...patient, workload: mixed, faults: ['rollback', 'lag'] },
   /** All processes die at once, and one disk lacks its last batches. */
   torn: { ...oneChain, ...patient, workload: mixed, faults: ['torn'], faultEveryMs: 500 },
   /** Session reads between refused conditions, while members come back with older marks. */

@@ -22,6 +22,8 @@ export interface ClientOptions {
   readonly nodes: readonly NodeName[];
   /** Reads at this node and nowhere else. */
   readonly pinned: NodeName | null;
+  /** Writes there too. */
+  readonly pinnedWrites: boolean;
   readonly workload: WorkloadOptions;
   /** Time that the caller gives each operation. */
   readonly patienceMs: number;
@@ -161,7 +163,7 @@ function createCaller(
         const call = session.begin(
           wishOf(operation),
           until,
-          operation.kind === 'get' ? options.pinned : null,
+          operation.kind === 'get' || options.pinnedWrites ? options.pinned : null,
         );
         run(
           { operation, call: called, token: null, request: '', done },

@@ -148,7 +148,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
   };
   const clients: Client[] = [];
   while (clients.length < plan.clients) {
-    const pinned = clients.length < 2 || random.chance(0.3);
+    const pinned = clients.length < 2 || random.chance(plan.pinned ?? 0.3);
     const callers = Math.min(1 + random.int(3), plan.clients - clients.length);
     clients.push(...newClients(`k${clients.length}`, pinned ? random.pick(nodes).name : null, callers));
   }
@@ -162,6 +162,7 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
         slots: plan.slots,
         nodes: nodes.map((n) => n.name),
         pinned,
+        pinnedWrites: plan.pinnedWrites === true,
         workload: plan.workload,
         patienceMs: name === 'closer' ? 10_000 : plan.patienceMs,
         dedupeHorizonMs: plan.timings.dedupeHorizonMs,

@@ -31,7 +31,7 @@ export const chainBugs: readonly PlantedBug[] = [
     'R4',
     'a written batch proves entries that were dropped since it was taken',
     [edit(chain, 'if (r.flight !== null) r.flight.top = Math.min(r.flight.top, to.seq) as Seq;', '')],
-    'restarts',
+    'batchesUnderWay',
   ),
   bug(
     'marks-kept-across-versions',
@@ -96,7 +96,7 @@ export const chainBugs: readonly PlantedBug[] = [
       edit(chain, 'if (version !== undefined && version !== m.durable.version)', 'if (false)'),
       edit(chain, 'if (m.end.seq !== r.log.end.seq || m.end.version !== r.log.end.version)', 'if (false)'),
     ],
-    'restarts',
+    inStory('R1'),
   ),
   bug(
     'acts-under-old-incarnation',
@@ -183,13 +183,20 @@ export const chainBugs: readonly PlantedBug[] = [
     ],
     inStory('R22'),
   ),
-  bug('trim-above-commit', 'R41', 'the log is trimmed above what is committed and applied', [
-    edit(
-      'replica/batch.ts',
-      'const to = Math.min(wanted, r.appliedDisk, r.commit) as Seq;',
-      'const to = Math.min(r.trimWanted, r.taken) as Seq;',
-    ),
-  ]),
+  bug(
+    'trim-above-commit',
+    'R41',
+    'the log is trimmed above what is committed and applied',
+    [
+      edit(
+        'replica/batch.ts',
+        'const to = Math.min(wanted, r.appliedDisk, r.commit) as Seq;',
+        'const to = Math.min(r.trimWanted, r.taken) as Seq;',
+      ),
+      edit('replica/batch.ts', 'positionAt(r.log, Math.min(to, saved) as Seq)', 'positionAt(r.log, to)'),
+    ],
+    'trims',
+  ),
   bug(
     'old-version-heard',
     'P18',

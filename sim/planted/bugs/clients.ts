@@ -17,6 +17,19 @@ export const clientBugs: readonly PlantedBug[] = [
     'impatient',
   ),
   bug(
+    'refusal-after-silence-definite',
+    'R48',
+    'a write whose first attempt got no answer ends with the refusal of the second one, as definite',
+    [
+      edit(
+        'client/session.ts',
+        'if (call.open === 0 || reply.outcome',
+        'if (call.open >= 0 || reply.outcome',
+      ),
+    ],
+    'ownNodes',
+  ),
+  bug(
     'retry-not-said',
     'R17',
     'a retry does not say that it is one',
@@ -42,6 +55,6 @@ export const clientBugs: readonly PlantedBug[] = [
     'I8',
     'a started process takes answers to the process before it for its own',
     [edit('node/node.ts', 'passId: (config.ownClient % 2 ** 31) * 2 ** 21,', 'passId: 0,')],
-    'retries',
+    'lateAnswers',
   ),
 ];

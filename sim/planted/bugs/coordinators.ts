@@ -17,7 +17,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
       edit(nodes, 'if (!holds) return null;', 'if (!holds || !c.handedOut) return null;'),
       edit('node/control.ts', 'if (r === undefined || names(route, c.incarnation)) continue;', 'continue;'),
     ],
-    'changes',
+    'drainedSlowly',
   ),
   bug(
     'routes-are-orders',
@@ -304,7 +304,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
         'return;',
       ),
     ],
-    inStory('R43'),
+    'lostStates',
   ),
   bug(
     'doubt-without-a-look',
@@ -414,6 +414,13 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     inStory('bad input'),
   ),
   bug(
+    'foreign-lease-throws',
+    'bad input',
+    'a lease record that a stranger wrote is an exception in each coordinator that reads it',
+    [edit(stored, 'if (!(error instanceof Misfit)) throw error;', 'if (error !== null) throw error;')],
+    'strayLeases',
+  ),
+  bug(
     'other-format-taken',
     'bad input',
     'a state or lease of another format is read as if it were of this one',
@@ -446,7 +453,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     'R23',
     'a process that repeats its registration gets another incarnation each time',
     [edit(nodes, 'before?.process === m.process', 'before?.process === -1')],
-    inStory('R23'),
+    'longWays',
   ),
   bug(
     'held-by-the-last-page',

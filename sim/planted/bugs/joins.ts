@@ -62,7 +62,7 @@ export const joinBugs: readonly PlantedBug[] = [
         'release(r.log, Math.min(r.appliedDisk, copyPin(r), lowestPin(r), r.down?.sent ?? r.appliedDisk) as Seq);\n  while',
       ),
     ],
-    inStory('R42'),
+    'slowJoiners',
   ),
   bug(
     'marks-of-a-joiner-once',
@@ -104,7 +104,7 @@ export const joinBugs: readonly PlantedBug[] = [
     'R42',
     'what is laid over a chunk makes it as large as it likes',
     [edit(joining, 'if (bytes >= maxBytes) return', 'if (false) return')],
-    inStory('R42'),
+    'smallChunks',
   ),
   bug(
     'copy-misses-deletes',
@@ -176,6 +176,6 @@ export const joinBugs: readonly PlantedBug[] = [
         'durable(r)',
       ),
     ],
-    'changes',
+    'shortJoins',
   ),
 ];

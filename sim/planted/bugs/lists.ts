@@ -16,14 +16,14 @@ export const listBugs: readonly PlantedBug[] = [
     '3.1',
     'a member that may have been left out gives a page of what it holds',
     [edit(reading, 'if (!ctx.leaseCovers(r)) return askAll(r, ctx, p);', ''), noSecondLook],
-    inStory('3.1'),
+    'exports',
   ),
   bug(
     'page-at-own-mark',
     '3.1',
     'a page shows what this member knows to be committed, not what is',
     [edit(reading, 'if (isTail(r) || r.log.end.seq === r.commit) return scanPage', 'return scanPage')],
-    inStory('3.1'),
+    'exports',
   ),
   bug(
     'page-of-the-disk-only',
@@ -36,7 +36,7 @@ export const listBugs: readonly PlantedBug[] = [
         '{ values: part.values, next: part.next };',
       ),
     ],
-    inStory('3.1'),
+    'exports',
   ),
   bug(
     'page-not-looked-at-again',

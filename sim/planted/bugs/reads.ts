@@ -43,7 +43,7 @@ export const readBugs: readonly PlantedBug[] = [
         's.lease.until = s.now.mono + leaseHeldMs(',
       ),
     ],
-    'lateGrants',
+    'frozenAsking',
   ),
   bug(
     'lease-for-everything',
@@ -107,7 +107,7 @@ export const readBugs: readonly PlantedBug[] = [
         '(r.query.asked === 0 ? r.query.next : r.query.waiting).push(p);',
       ),
     ],
-    'slowAnswers',
+    'slowTail',
   ),
   bug(
     'barrier-joined-under-way',
@@ -133,7 +133,7 @@ export const readBugs: readonly PlantedBug[] = [
         'r.barrier.missing = a.members.slice(0, -1).filter(',
       ),
     ],
-    'cutOff',
+    'slowTailNoLease',
   ),
   bug(
     'barrier-asks-nobody',
@@ -187,14 +187,14 @@ export const readBugs: readonly PlantedBug[] = [
       ),
       edit(reading, 'if (isTail(r) ? ctx.leaseCovers(r) : ', 'if (isTail(r) ? true : '),
     ],
-    'weak',
+    'cutBounded',
   ),
   bug(
     'session-token-ignored',
     '3',
     'a session read answers below what its session has seen',
     [edit(reading, 'if (q.token.seq > r.commit) return readStrong(', 'if (false) return readStrong(')],
-    'weak',
+    'slowTailWeak',
   ),
   bug(
     'joiner-answers-reads',

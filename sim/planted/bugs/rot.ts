@@ -15,6 +15,19 @@ export const rotBugs: readonly PlantedBug[] = [
     inStory('10.1'),
   ),
   bug(
+    'damage-stays',
+    '10.1',
+    'a damaged record is asked of nobody: it stops joins from its member, and its key cannot be written',
+    [
+      edit(
+        repair,
+        "if (r.role !== 'member' || r.damage.repairs.size >= ctx.limits.repairs) return false;",
+        'if (repair === undefined) return false;',
+      ),
+    ],
+    'rotten',
+  ),
+  bug(
     'repair-gives-up-at-the-first',
     '10.1',
     'one member with a damaged copy counts as all of them',

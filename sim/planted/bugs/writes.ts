@@ -90,7 +90,7 @@ export const writeBugs: readonly PlantedBug[] = [
         "import { refusalMessages, refusalReply, resultReply } from './results.ts';",
       ),
     ],
-    'cutOffRefused',
+    'cutRefused',
   ),
   bug(
     'refusal-of-pending-at-once',
@@ -170,7 +170,7 @@ export const writeBugs: readonly PlantedBug[] = [
         'pageOfSessions(r.dedupe, m.after, 1e9)',
       ),
     ],
-    inStory('R45'),
+    'smallFrames',
   ),
   bug(
     'forgotten-executed',
