@@ -12,12 +12,17 @@ export interface PoolOptions {
   readonly patch?: Patch | undefined;
   readonly change?: Partial<Plan> | undefined;
   readonly twiceEvery?: number | undefined;
+  /** A worker that tells of no seed for so long is ended, and the call fails; not given = it is waited for. */
+  readonly silentMs?: number | undefined;
   /** Called for each seed; true ends the whole run. */
   readonly onSeed: (report: SeedReport) => boolean;
 }
 
 /** Seeds that a worker is given at a time: enough to keep it busy, few enough to end together. */
 const chunk = 8;
+
+/** A run that has no end, as one of patched code may have. */
+export class EndlessRun extends Error {}
 
 /** Resolves when all seeds ran, or when `onSeed` asked to stop. @throws whatever a worker threw. */
 export async function runSeeds(options: PoolOptions): Promise<void> {
@@ -36,15 +41,28 @@ export async function runSeeds(options: PoolOptions): Promise<void> {
       if (first === null) return resolve();
       const job: WorkerJob = { patch: options.patch ?? null };
       const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: job });
+      let timer: NodeJS.Timeout | undefined;
+      const watch = (): void => {
+        clearTimeout(timer);
+        if (options.silentMs === undefined) return;
+        timer = setTimeout(() => {
+          stopped = true;
+          reject(new EndlessRun(`a seed took more than ${options.silentMs} ms`));
+          void worker.terminate();
+        }, options.silentMs);
+      };
       const finish = (): void => {
+        clearTimeout(timer);
         resolve();
         void worker.terminate();
       };
       worker.on('error', (error) => {
+        clearTimeout(timer);
         stopped = true;
         reject(error);
       });
       worker.on('message', (message: SeedReport | 'done') => {
+        watch();
         if (message !== 'done') {
           if (!stopped && options.onSeed(message)) stopped = true;
           if (stopped) finish();
@@ -54,6 +72,7 @@ export async function runSeeds(options: PoolOptions): Promise<void> {
         if (order === null) finish();
         else worker.postMessage(order);
       });
+      watch();
       worker.postMessage(first);
     });
   await Promise.all(Array.from({ length: options.workers }, one));

@@ -2,13 +2,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { PlantedBug } from './bug.ts';
 import { plantedBugs } from './bugs.ts';
-import { type Catch, hunt, seedsMax } from './hunt.ts';
+import { type Catch, huntFromKept } from './hunt.ts';
 
 export interface ShowOptions {
   /** Only bugs whose name begins so. */
   readonly name: string;
-  /** Budget of seeds for each bug; 0 = the usual one. */
-  readonly seeds: number;
   readonly workers: number;
   /** Keeps the seeds that caught each bug for the test, which begins with them. */
   readonly save: boolean;
@@ -26,37 +24,36 @@ export async function showPlanted(options: ShowOptions): Promise<boolean> {
   const bugs = plantedBugs.filter((b) => b.name.startsWith(options.name));
   const width = Math.max(...bugs.map((b) => b.name.length));
   console.log(
-    `${'bug'.padEnd(width)}  ${'rule'.padEnd(4)}  ${'shows in'.padEnd(runsWidth)}  ${'seeds'.padStart(5)}  caught by`,
+    `${'bug'.padEnd(width)}  ${'rule'.padEnd(4)}  ${'shows in'.padEnd(runsWidth)}  ${'seed'.padStart(5)}  caught by`,
   );
-  const seeds = options.seeds === 0 ? seedsMax : options.seeds;
+  const known = knownSeeds();
   const caught = new Map<string, Catch>();
   const queue = [...bugs];
   const one = async (): Promise<void> => {
     for (let b = queue.shift(); b !== undefined; b = queue.shift()) {
-      const c = await hunt(b, { seeds });
+      const c = await huntFromKept(b, known[b.name]);
       if (c !== null) caught.set(b.name, c);
       if (options.save) saveSeeds(caught);
-      console.log(row(b, c, width, seeds));
+      console.log(row(b, c, width));
     }
   };
   await Promise.all(Array.from({ length: options.workers }, one));
-  const tried = [...caught.values()].flatMap((c) => (c.seed === null ? [] : [c.tried])).sort((a, b) => a - b);
+  const seeds = [...caught.values()].flatMap((c) => c.seed ?? []).sort((x, y) => x - y);
   console.log(
-    `${caught.size} of ${bugs.length} caught: ${tried.length} in random runs, after ${tried[Math.floor(tried.length / 2)] ?? '-'} seeds (median), ${caught.size - tried.length} in their stories`,
+    `${caught.size} of ${bugs.length} caught: ${seeds.length} in random runs, by seed ${seeds[Math.floor(seeds.length / 2)] ?? '-'} in the median, ${caught.size - seeds.length} in their stories`,
   );
   return bugs.length > 0 && caught.size === bugs.length;
 }
 
-function row(b: PlantedBug, c: Catch | null, width: number, seeds: number): string {
-  const tried = typeof b.shows === 'string' ? `${seeds} seeds` : 'its story';
-  const found = c === null ? `${'-'.padStart(5)}  NOT CAUGHT in ${tried}` : byWhat(c);
+function row(b: PlantedBug, c: Catch | null, width: number): string {
+  const found = c === null ? `${'-'.padStart(5)}  NOT CAUGHT` : byWhat(c);
   return `${b.name.padEnd(width)}  ${b.rule.padEnd(4)}  ${shownIn(b).padEnd(runsWidth)}  ${found}`;
 }
 
 const shownIn = (b: PlantedBug): string => (typeof b.shows === 'string' ? b.shows : `story ${b.shows.story}`);
 
 const byWhat = (c: Catch): string =>
-  `${(c.seed === null ? '-' : String(c.tried)).padStart(5)}  ${c.check}: ${(c.message.split('\n')[0] ?? '').slice(0, 110)}`;
+  `${String(c.seed ?? '-').padStart(5)}  ${c.check}: ${(c.message.split('\n')[0] ?? '').slice(0, 110)}`;
 
 function saveSeeds(caught: ReadonlyMap<string, Catch>): void {
   const known = { ...knownSeeds() };
