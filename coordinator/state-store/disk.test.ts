@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -42,14 +42,35 @@ describe('the folder of the state', () => {
   test('a writer that slept while its number was made and cleaned away learns that it does not know', async () => {
     const folder = await ownFolder();
     const store = await openDiskStateStore(folder);
-    await store.write('state', 'one', null);
+    const one = await store.write('state', 'one', null);
     // It looked when 1 was the newest; while it slept the others went on to 50 and cleaned up.
     hooks.beforeLink = () => writeFile(join(folder, 'state.50.json'), 'fifty');
     onTestFinished(() => {
       hooks.beforeLink = async () => {};
     });
-    await expect(store.write('state', 'two', '1')).rejects.toThrow(/read again/);
-    expect(await store.read('state')).toEqual({ value: 'fifty', tag: '50' });
+    await expect(store.write('state', 'two', one.kind === 'written' ? one.tag : '')).rejects.toThrow(
+      /read again/,
+    );
+    expect(await store.read('state')).toMatchObject({ value: 'fifty', tag: expect.stringMatching(/^50-/) });
+  });
+
+  test('a tag never comes back: not when the folder was emptied, nor when a file is replaced under its number', async () => {
+    const folder = await ownFolder();
+    const store = await openDiskStateStore(folder);
+    const seen = new Set<string>();
+    for (let i = 0; i < 3; i++) {
+      const written = await store.write('state', 'the same', null);
+      if (written.kind !== 'written') throw new Error(written.kind);
+      expect((await store.read('state')).tag).toBe(written.tag);
+      for (const old of seen)
+        expect(await store.write('state', 'over it', old)).toEqual({ kind: 'conflict' });
+      seen.add(written.tag);
+      await writeFile(join(folder, 'other'), 'the same');
+      await rename(join(folder, 'other'), join(folder, 'state.1.json'));
+      expect(await store.write('state', 'over it', written.tag)).toEqual({ kind: 'conflict' });
+      await rm(join(folder, 'state.1.json'));
+    }
+    expect(seen.size).toBe(3);
   });
 
   test('what is not one of its files is left alone', async () => {

@@ -3,8 +3,12 @@
  * `<object>.<number>.json`, that is made with link(2): the system lets exactly one process create a name, so the one
  * that makes number n+1 has swapped number n, without a lock that a dead process could keep. The highest number is the
  * object; it is never deleted, only lower ones are.
+ *
+ * A tag is the number and which file that is (its inode and the time of its writing): when somebody emptied the folder
+ * the numbers begin anew, and a number alone would name a content that nobody has seen.
  */
-import { link, mkdir, open, readdir, readFile, rm, unlink } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { link, mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StartError } from '../../process/endings.ts';
 import type { StoredObject } from '../../protocol/coordinator/contract.ts';
@@ -44,7 +48,7 @@ class DiskStateStore implements StateStore {
       const newest = (await this.#numbers(object)).at(-1);
       if (newest === undefined) return { value: null, tag: null };
       try {
-        return { value: await readFile(this.#file(object, newest), 'utf8'), tag: `${newest}` };
+        return await readTagged(this.#file(object, newest), newest);
       } catch (error) {
         // Replaced and cleaned away since the folder was listed: there is a newer one.
         if (codeOf(error) !== 'ENOENT') throw error;
@@ -54,12 +58,14 @@ class DiskStateStore implements StateStore {
 
   async write(object: StoredObject, value: string, expect: string | null): Promise<Written> {
     const newest = (await this.#numbers(object)).at(-1);
-    if ((newest === undefined ? null : `${newest}`) !== expect) return { kind: 'conflict' };
+    const found = newest === undefined ? null : await this.#tagOf(object, newest);
+    if (found !== expect) return { kind: 'conflict' };
     const number = (newest ?? 0) + 1;
     this.#drafts++;
     const draft = join(this.#folder, `${object}.draft-${process.pid}-${this.#drafts}`);
+    let tag: string;
     try {
-      await writeSynced(draft, value);
+      tag = await writeSynced(draft, value, number);
       await link(draft, this.#file(object, number));
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return { kind: 'conflict' };
@@ -69,7 +75,7 @@ class DiskStateStore implements StateStore {
     }
     await syncFolder(this.#folder);
     await this.#clean(object, number);
-    return { kind: 'written', tag: `${number}` };
+    return { kind: 'written', tag };
   }
 
   async close(): Promise<void> {}
@@ -87,6 +93,16 @@ class DiskStateStore implements StateStore {
         await unlink(this.#file(object, number)).catch((error: unknown) => {
           if (codeOf(error) !== 'ENOENT') throw error;
         });
+  }
+
+  /** '' when it was cleaned away since the folder was listed: no writer expects that. */
+  async #tagOf(object: StoredObject, number: number): Promise<string> {
+    try {
+      return tagOf(number, await stat(this.#file(object, number), { bigint: true }));
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return '';
+      throw error;
+    }
   }
 
   async #numbers(object: StoredObject): Promise<number[]> {
@@ -118,11 +134,27 @@ const fileShape = /^(lease|state)\.(\d+)\.json$/;
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
-async function writeSynced(path: string, text: string): Promise<void> {
+const tagOf = (number: number, { ino, mtimeNs }: BigIntStats): string => `${number}-${ino}-${mtimeNs}`;
+
+/** Content and tag of one and the same file, also when another one takes its name meanwhile. */
+async function readTagged(path: string, number: number): Promise<Stored> {
+  const file = await open(path, 'r');
+  try {
+    // First the tag: where the file is changed meanwhile, the tag is not that of the change.
+    const tag = tagOf(number, await file.stat({ bigint: true }));
+    return { value: await file.readFile('utf8'), tag };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Returns the tag that the file has under this number. */
+async function writeSynced(path: string, text: string, number: number): Promise<string> {
   const file = await open(path, 'wx');
   try {
     await file.writeFile(text);
     await file.sync();
+    return tagOf(number, await file.stat({ bigint: true }));
   } finally {
     await file.close();
   }

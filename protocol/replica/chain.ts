@@ -22,7 +22,7 @@ import { writtenReply } from './results.ts';
 import { type Context, type Downstream, durable, isHead, isTail, type Replica } from './state.ts';
 import { abandonWaiters, forgetRequest } from './waiters.ts';
 
-/** Entries that a joiner may be behind when the tail begins to wait for it. */
+/** Entries that a joiner may be behind when the tail begins to wait for it: a number, whatever time they take. */
 const insyncLag = 256;
 
 /** Takes one entry into the log: at the head because it ordered it, at others because it came down the chain. */
