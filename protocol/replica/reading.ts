@@ -38,18 +38,35 @@ export function read(r: Replica, ctx: Context, tag: number, q: ReadRequest, unti
 const newestOf = (r: Replica, mark: Seq): Seq => Math.max(r.commit, Math.min(mark, r.log.end.seq)) as Seq;
 
 function readSession(r: Replica, ctx: Context, tag: number, q: ReadRequest, until: MonoMs): void {
-  if (q.token === null) return fetchAt(r, ctx, tag, q, r.commit, 'none', until);
-  if (q.token.seq > r.commit) return readStrong(r, ctx, tag, q, until);
-  const version = versionAt(r.log, q.token.seq);
-  if (version !== undefined && version !== q.token.version)
-    return ctx.reply(
-      tag,
-      failure(
-        'SESSION_LOST',
-        `the write ${q.token.version}:${q.token.seq} of this session is not in the chain any more`,
-      ),
-    );
-  fetchAt(r, ctx, tag, q, r.commit, 'none', until);
+  if (isAhead(q, r.commit)) return readStrong(r, ctx, tag, q, until);
+  readAt(r, ctx, tag, q, r.commit, 'none', until);
+}
+
+/** The session saw what is not committed here, as far as this member knows. */
+const isAhead = (q: ReadRequest, commit: Seq): boolean =>
+  q.level === 'session' && q.token !== null && q.token.seq > commit;
+
+/** Reads at a mark that is proven as far as `proof` says; a session whose token the chain does not hold is told so. */
+function readAt(
+  r: Replica,
+  ctx: Context,
+  tag: number,
+  q: ReadRequest,
+  upTo: Seq,
+  proof: 'none' | 'lease' | 'barrier',
+  until: MonoMs,
+): void {
+  if (q.level === 'session' && q.token !== null) {
+    const { version, seq } = q.token;
+    // What was ever shown was committed at the tail, so a proven mark below it means that the chain lost it.
+    const held = seq > upTo ? 'none' : versionAt(r.log, seq);
+    if (held !== undefined && held !== version)
+      return ctx.reply(
+        tag,
+        failure('SESSION_LOST', `the write ${version}:${seq} of this session is not in the chain any more`),
+      );
+  }
+  fetchAt(r, ctx, tag, q, upTo, proof, until);
 }
 
 function boundedAsksTail(r: Replica, ctx: Context, tag: number, q: ReadRequest, until: MonoMs): void {
@@ -69,7 +86,7 @@ function readStrong(r: Replica, ctx: Context, tag: number, q: ReadRequest, until
   if (!ctx.leaseCovers(r)) return askAll(r, ctx, { kind: 'read', tag, request: q, until });
   const newest = r.log.newest.get(q.key);
   const dirty = newest !== undefined && newest.entry.seq > r.commit;
-  if (!dirty || isTail(r)) return fetchAt(r, ctx, tag, q, r.commit, 'lease', until);
+  if (isTail(r) || !(dirty || isAhead(q, r.commit))) return readAt(r, ctx, tag, q, r.commit, 'lease', until);
   askTail(r, ctx, { kind: 'read', tag, request: q, until });
 }
 
@@ -328,7 +345,7 @@ function finish(r: Replica, ctx: Context, p: Pending, mark: Seq, proof: 'lease' 
   if (p.kind === 'answer') return answerQuery(r, ctx, p.to, p.round, positionAt(r.log, r.commit));
   if (p.kind === 'refusal') return refuseNow(r, ctx, p);
   if (p.kind === 'list') return scanPage(r, ctx, p.ask, newestOf(r, mark), proof);
-  fetchAt(r, ctx, p.tag, p.request, newestOf(r, mark), proof, p.until);
+  readAt(r, ctx, p.tag, p.request, newestOf(r, mark), proof, p.until);
 }
 
 /**

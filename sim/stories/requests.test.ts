@@ -1,7 +1,7 @@
 /** Stories of requests and reads: refusals, retries, sessions, weaker reads (R8, R9, R16 to R18, R21). */
 import { describe, expect, test } from 'vitest';
 import { inspect } from '../../protocol/node/inspect.ts';
-import type { Condition, WriteRequest } from '../../protocol/requests.ts';
+import type { Condition, Reply, WriteRequest } from '../../protocol/requests.ts';
 import { clientId, requestNumber } from '../../protocol/words.ts';
 import { position } from './positions.ts';
 import { get, put, Stage } from './stage.ts';
@@ -341,6 +341,29 @@ test('R21: members with clocks apart show the same values', () => {
   stage.run();
   stage.grant('h', 'm', 't');
   for (const n of ['h', 'm', 't']) expect(stage.read(n)).toBe('1');
+});
+
+describe('R51: a session read is at or above what its session saw, or says that it cannot be', () => {
+  test('a session that saw more than the whole chain holds is told so at every member', () => {
+    const stage = chainOf('h', 'm', 't');
+    stage.ask('h', put('1'));
+    stage.pass(100);
+    const seen = { level: 'session', token: position(1, 2) } as const;
+    const ask = (): (Reply | undefined)[] =>
+      ['h', 'm', 't'].map((name) => {
+        const asked = stage.ask(name, get('k', seen));
+        stage.pass(100);
+        return stage.reply(asked);
+      });
+    const lost = { kind: 'failed', code: 'SESSION_LOST', message: expect.stringContaining('1:2') };
+    expect(ask()).toMatchObject([lost, lost, lost]);
+    // By barrier too.
+    for (const name of ['h', 'm', 't']) stage.expire(name);
+    expect(ask()).toMatchObject([lost, lost, lost]);
+    stage.ask('h', put('2'));
+    stage.pass(100);
+    expect(ask()).toMatchObject(Array(3).fill({ kind: 'read', at: position(1, 2) }));
+  });
 });
 
 describe('P44: a machine sleeps, and its monotonic clock with it', () => {

@@ -191,10 +191,20 @@ export const readBugs: readonly PlantedBug[] = [
   ),
   bug(
     'session-token-ignored',
-    '3',
+    'R51',
     'a session read answers below what its session has seen',
-    [edit(reading, 'if (q.token.seq > r.commit) return readStrong(', 'if (false) return readStrong(')],
+    [
+      edit(reading, 'if (isAhead(q, r.commit)) return readStrong(', 'if (false) return readStrong('),
+      edit(reading, "if (q.level === 'session' && q.token !== null) {", 'if (false) {'),
+    ],
     'slowTailWeak',
+  ),
+  bug(
+    'session-ahead-of-the-chain',
+    'R51',
+    'a session that saw more than the chain holds is answered as if it had not',
+    [edit(reading, "seq > upTo ? 'none' : ", '')],
+    inStory('R51'),
   ),
   bug(
     'joiner-answers-reads',
