@@ -21,7 +21,7 @@ export const nodeLimitTexts: Readonly<Record<keyof typeof nodeLimits, LimitText>
   },
   valueReads: {
     bounds: 'values that are read from the disk at once',
-    beyond: 'the others wait; each belongs to a request that waits',
+    beyond: 'the others wait; each belongs to a request that waits, and is given up after 60 s',
     metric: 'chain_node_reads_off_the_loop_total',
   },
 };

@@ -87,6 +87,22 @@ test('only some reads are in the thread pool at once, and all are answered', asy
   expect(w.pending).toHaveLength(0);
 });
 
+test('what waits behind a disk that hangs is given up when nobody can wait for it any more', async () => {
+  const { w, read, later } = world();
+  w.readMs = 50;
+  read('a');
+  for (let i = 0; i < 20; i++) expect(read(`k${i}`)).toBeUndefined();
+  // Others go on asking, and the data stays cold.
+  for (let i = 0; i < 700; i++) {
+    w.mono += 100;
+    read(`other ${i}`);
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(w.pending).toHaveLength(8);
+  expect(later.length).toBeGreaterThanOrEqual(12);
+  expect(new Set(later)).toEqual(new Set(['corrupt']));
+});
+
 test('an error of the store is told as a damaged value', async () => {
   const { w, read, later } = world();
   w.readMs = 50;

@@ -19,11 +19,14 @@ const muchTooSlowMs = 20;
 /** How long reads then stay off the event loop. Some slow reads in this time are what trying again costs. */
 const coldMs = 250;
 const cacheBytes = 33_554_432;
+/** Longer than any request waits for its value: whoever asked was answered by then. */
+const patienceMs = 60_000;
 
 interface Waiting {
   readonly slot: Slot;
   readonly key: Key;
   readonly done: (found: Found) => void;
+  readonly since: number;
 }
 
 export class ValueReads {
@@ -58,7 +61,8 @@ export class ValueReads {
     }
     const began = this.#monoMs();
     if (began < this.#coldUntil) {
-      this.#queue.push({ slot, key, done });
+      this.#giveUp(began);
+      this.#queue.push({ slot, key, done, since: began });
       this.#next();
       return undefined;
     }
@@ -92,6 +96,16 @@ export class ValueReads {
     const was = reads !== this.#diskReadsSeen;
     this.#diskReadsSeen = reads;
     return was;
+  }
+
+  /** Behind a disk that hangs nothing stays for ever: a value that nobody waits for any more is told as damaged. */
+  #giveUp(now: number): void {
+    for (let oldest = this.#queue[0]; oldest !== undefined; oldest = this.#queue[0]) {
+      if (now - oldest.since < patienceMs) return;
+      this.#queue.shift();
+      const { done } = oldest;
+      setImmediate(() => done('corrupt'));
+    }
   }
 
   #next(): void {
