@@ -5,10 +5,11 @@
  */
 import type { ReplicaReport } from '../messages.ts';
 import type { Change } from '../planner/planner.ts';
-import { type ChainVersion, comparePositions, type NodeName } from '../words.ts';
+import { type ChainVersion, comparePositions } from '../words.ts';
+import { linkBroken } from './broken-links.ts';
 import { keepApart } from './damping.ts';
+import { handOut, issue } from './issue.ts';
 import { guarded, isDown, statusOf } from './liveness.ts';
-import { acknowledgedLeaving, leaseUntil } from './nodes.ts';
 import { changeChain } from './saving.ts';
 import { type CoordinatorState, nodeOf, notice, type SavedChain, type SavedMember } from './state.ts';
 
@@ -188,43 +189,6 @@ function outlasts(s: CoordinatorState, c: SavedChain, m: SavedMember, rest: read
   });
 }
 
-/** A new version. Leases of those it leaves out are denied from this moment on. */
-function issue(
-  s: CoordinatorState,
-  c: SavedChain,
-  members: readonly SavedMember[],
-  out: readonly SavedMember[],
-  reason: string,
-  joiner = c.joiner,
-): boolean {
-  const excluded = [...c.excluded, ...out.map(({ node, incarnation }) => ({ node, incarnation }))];
-  const chain: SavedChain = {
-    slot: c.slot,
-    version: (c.version + 1) as ChainVersion,
-    members,
-    joiner,
-    excluded,
-    handedOut: false,
-    reason,
-  };
-  changeChain(s, waitOver(s, chain) ? { ...chain, excluded: [], handedOut: true } : chain);
-  return true;
-}
-
-/** Each left-out incarnation acknowledged a version without it, or its lease has run out by this leader's count (R6). */
-const waitOver = (s: CoordinatorState, c: SavedChain): boolean =>
-  c.excluded.every(
-    (x) =>
-      leaseUntil(s, x.node, x.incarnation, c.slot) <= s.now.mono ||
-      acknowledgedLeaving(s, x.node, x.incarnation, c),
-  );
-
-function handOut(s: CoordinatorState, c: SavedChain): boolean {
-  if (c.handedOut || !waitOver(s, c)) return false;
-  changeChain(s, { ...c, excluded: [], handedOut: true });
-  return true;
-}
-
 /** A joiner that is gone, or whose process is another one now. No new version: it counts for nothing yet. */
 function tendJoiner(s: CoordinatorState, c: SavedChain): boolean {
   const j = c.joiner;
@@ -288,48 +252,6 @@ function letLeave(s: CoordinatorState, c: SavedChain): boolean {
   if (leaving.length === 0 || !rest.some((m) => m.whole)) return false;
   const why = leaving.map((m) => (asks(m) ? `${m.node} asked to leave` : `the disk of ${m.node} is full`));
   return issue(s, c, rest, leaving, why.join('; '));
-}
-
-/**
- * Both ends of a link are heard and can't reach each other for the dead threshold: one end goes, the one with more
- * broken links, else the later one (4.9, R25).
- */
-export function cutBrokenLink(s: CoordinatorState, c: SavedChain): boolean {
-  if (c.members.length < 2 || !c.handedOut) return false;
-  for (let i = 0; i + 1 < c.members.length; i++) {
-    const a = c.members[i] as SavedMember;
-    const b = c.members[i + 1] as SavedMember;
-    if (!linkBroken(s, a.node, b.node)) continue;
-    const goer = brokenLinks(s, a.node) > brokenLinks(s, b.node) ? a : b;
-    const rest = c.members.filter((m) => m !== goer);
-    if (!rest.some((m) => m.whole)) continue;
-    keepApart(s, a.node, b.node);
-    return issue(s, c, rest, [goer], `${a.node} and ${b.node} can't reach each other; ${goer.node} goes`);
-  }
-  return false;
-}
-
-/** For the dead threshold, while both ends are heard: where one is falling silent its death explains the link. */
-const linkBroken = (s: CoordinatorState, a: NodeName, b: NodeName): boolean =>
-  Math.max(downFor(s, a, b), downFor(s, b, a)) >= s.desired.timings.deadMs &&
-  heardWell(s, a) &&
-  heardWell(s, b);
-
-function heardWell(s: CoordinatorState, node: NodeName): boolean {
-  const h = s.heard.get(node);
-  return h !== undefined && s.now.mono - h.at <= s.desired.timings.suspectMs;
-}
-
-/** For how long `a` could not reach `b` while both were there: the time that one of them was dead does not count. */
-function downFor(s: CoordinatorState, a: NodeName, b: NodeName): number {
-  const there = Math.max(s.heard.get(a)?.since ?? s.now.mono, s.heard.get(b)?.since ?? s.now.mono);
-  return Math.min(s.heard.get(a)?.unreachable.get(b) ?? 0, s.now.mono - there);
-}
-
-function brokenLinks(s: CoordinatorState, node: NodeName): number {
-  let n = s.heard.get(node)?.unreachable.size ?? 0;
-  for (const h of s.heard.values()) if (h.unreachable.has(node)) n++;
-  return n;
 }
 
 /** Carries out one change of the plan. */

@@ -12,7 +12,8 @@ import {
   type Revision,
   type Slot,
 } from '../words.ts';
-import { applyChange, cutBrokenLink, serves, stable, tendChain } from './chains.ts';
+import { cutBrokenLink } from './broken-links.ts';
+import { applyChange, serves, stable, tendChain } from './chains.ts';
 import type {
   CoordinatorCommand,
   CoordinatorConfig,

@@ -36,7 +36,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     'handed-out-at-once',
     'R6',
     'a version is handed out before the leases of those it leaves out have ended',
-    [edit(chains, 'c.excluded.every(', '[].every(')],
+    [edit('coordinator/issue.ts', 'c.excluded.every(', '[].every(')],
     'longCuts',
   ),
   bug(
