@@ -34,8 +34,16 @@ export type PersistItem =
   | { readonly kind: 'repair'; readonly slot: Slot; readonly records: readonly RepairedRecord[] }
   /** Marks of the slot; the last ones win. */
   | ({ readonly kind: 'marks'; readonly slot: Slot } & Marks)
-  /** Chain version and assignment of the slot, never lowered. */
-  | { readonly kind: 'assignment'; readonly slot: Slot; readonly assignment: Assignment }
+  /**
+   * Chain version and assignment of the slot, never lowered. `unproven`: it gives this store no place in the chain, so that a log
+   * of which a power cut may have taken the end stays unproven (`BootSlot.syncedEnd`).
+   */
+  | {
+      readonly kind: 'assignment';
+      readonly slot: Slot;
+      readonly assignment: Assignment;
+      readonly unproven?: true;
+    }
   /** Delete all values, sessions and log entries of the slot; its log begins anew after `start`. */
   | { readonly kind: 'erase'; readonly slot: Slot; readonly start: Position }
   /** Log entries up to `start` are not needed any more: what they said about requests is in records of sessions. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createRandom } from './random.ts';
+import { createRandom, streamOf } from './random.ts';
 
 test('a seed gives the same draws for ever, another seed others', () => {
   const draws = (seed: number): number[] => {
@@ -32,4 +32,11 @@ test('more draws of a fork do not shift those of its parent', () => {
   other.fork();
   fork.next();
   expect(one.next()).toBe(other.next());
+});
+
+test('streams of one seed differ, and so do those of neighbouring seeds', () => {
+  const first = (seed: number, name: string): number => streamOf(seed, name).next();
+  const draws = Array.from({ length: 50 }, (_, i) => first(5_000_000 + i, 'lists'));
+  expect(new Set(draws).size).toBe(50);
+  expect(first(1, 'lists')).not.toBe(first(1, 'lister'));
 });

@@ -22,7 +22,8 @@ export interface Random {
 export function streamOf(seed: number, name: string): Random {
   let hash = 0x811c9dc5;
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return createRandom(seed + (hash >>> 0) * 4294967296);
+  // 20 bits of it: more would not leave room for the seed in a number.
+  return createRandom(seed + (hash >>> 12) * 4294967296);
 }
 
 /** sfc32 (Chris Doty-Humphrey, public domain): 128 bits of state, a few operations a draw. */

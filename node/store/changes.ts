@@ -142,7 +142,7 @@ export class Changes {
     this.#bases.add(state);
   }
 
-  #assign(state: SlotState, { assignment }: Extract<PersistItem, { kind: 'assignment' }>): void {
+  #assign(state: SlotState, { assignment, unproven }: Extract<PersistItem, { kind: 'assignment' }>): void {
     invariant(assignment.version >= state.version, 'a chain version is never lowered', {
       slot: state.slot,
       from: state.version,
@@ -152,7 +152,7 @@ export class Changes {
     state.version = assignment.version;
     this.#assignments.add(state);
     this.lasting = true;
-    this.#settle(state);
+    if (unproven !== true) this.#settle(state);
   }
 
   #erase(state: SlotState, { start }: Extract<PersistItem, { kind: 'erase' }>): void {

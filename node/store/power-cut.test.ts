@@ -99,6 +99,17 @@ test('a log stays unproven over restarts, until the slot is assigned or erased',
   }
 });
 
+test('an assignment that gives the store no place leaves its log unproven', async () => {
+  const folder = await folders.created();
+  const { store } = await folders.open(folder, lossy(1));
+  await store.write(batch(append(...new Head(1).puts(3)), marks(1, at(1, 1))));
+  const image = await folders.image(folder);
+  const second = await folders.open(image, lossy(2));
+  await second.store.write(batch({ ...assignment(1, 4), unproven: true } as ReturnType<typeof assignment>));
+  await folders.close(image);
+  expect(await syncedEnd(image, lossy(2))).toEqual(origin);
+});
+
 test('a power cut that takes the end leaves a prefix, with its proven end', async () => {
   const folder = await folders.created();
   const { store } = await folders.open(folder, lossy(1));

@@ -5,7 +5,7 @@
 import type { Entry } from '../entry.ts';
 import { invariant } from '../errors.ts';
 import type { PersistItem, SessionRecord } from '../persist.ts';
-import { type ClientId, type Key, type Position, type Seq, samePosition } from '../words.ts';
+import { type Assignment, type ClientId, type Key, type Position, type Seq, samePosition } from '../words.ts';
 import { advance, releaseMemory } from './chain.ts';
 import { activate } from './install.ts';
 import { takesEffect } from './joining.ts';
@@ -29,6 +29,13 @@ export const presses = (r: Replica): boolean =>
   r.copiedSessions.length > 0 ||
   r.takenComplete !== r.complete ||
   r.role === 'joiner';
+
+/** Under it this process begins anew, as a joiner or by somebody's word: what it may have forgotten counts no more (2.7). */
+function restores({ joiner, members }: Assignment, { incarnation }: Context): boolean {
+  return (
+    joiner?.incarnation === incarnation || (members.length === 1 && members[0]?.incarnation === incarnation)
+  );
+}
 
 /** Adds what is due; sets `flight`. */
 export function collect(r: Replica, ctx: Context, items: PersistItem[]): void {
@@ -81,7 +88,10 @@ export function collect(r: Replica, ctx: Context, items: PersistItem[]): void {
     r.takenComplete = r.complete;
   }
   collectTrim(r, ctx, items);
-  if (r.installing !== null) items.push({ kind: 'assignment', slot, assignment: r.installing });
+  if (r.installing !== null) {
+    const unproven = r.unproven && !restores(r.installing, ctx) ? ({ unproven: true } as const) : {};
+    items.push({ kind: 'assignment', slot, assignment: r.installing, ...unproven });
+  }
   if (items.length > before)
     r.flight = {
       top: r.taken,

@@ -201,7 +201,7 @@ function applyItem(s: SlotContent, item: Exclude<PersistItem, { kind: 'identity'
       invariant(item.assignment.version >= s.version, 'a chain version is never lowered', { slot: s.slot });
       s.assignment = item.assignment;
       s.version = item.assignment.version;
-      s.syncedEnd = null;
+      if (item.unproven !== true) s.syncedEnd = null;
       return;
     case 'erase':
       s.start = item.start;
