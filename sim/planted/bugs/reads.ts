@@ -16,7 +16,7 @@ const secondLeaseLook = edit(
 
 export const readBugs: readonly PlantedBug[] = [
   bug('dirty-read-at-own-mark', '3', 'a strong read of a dirty key does not ask the tail', [
-    edit(reading, 'if (!dirty || isTail(r)) return fetchAt', 'return fetchAt'),
+    edit(reading, 'if (isTail(r) || !(dirty || isAhead(q, r.commit))) return readAt', 'return readAt'),
   ]),
   bug(
     'no-second-look',
