@@ -82,7 +82,7 @@ describe('completion', () => {
     [['to'], ['topology']],
     [
       ['local', ''],
-      ['up', 'down', 'status', 'help'],
+      ['up', 'down', 'blank', 'status', 'help'],
     ],
     [['get', '--le'], ['--level']],
     [['get', '--level', 'b'], ['bounded']],

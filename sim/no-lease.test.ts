@@ -12,9 +12,11 @@ test('barriers answer everybody', () => {
   for (let seed = 1; seed <= 10; seed++) {
     const result = withoutLeases(seed, []);
     expect([seed, result.violation, result.excuse]).toEqual([seed, null, '']);
-    // Some operations of some plans are refused with leases too.
-    const { answered } = run(planOf(seed, { faults: [] }));
-    expect(result.answered).toBeGreaterThanOrEqual(0.85 * answered);
+    // Some operations of some plans are refused with leases too. A read by barrier takes longer, so there are fewer of them.
+    const leased = run(planOf(seed, { faults: [] }));
+    expect(result.answered / result.operations).toBeGreaterThanOrEqual(
+      (0.95 * leased.answered) / leased.operations,
+    );
   }
 });
 
