@@ -11,9 +11,9 @@ export async function withClient<T>(settings: Settings, use: (client: Client) =>
   }
 }
 
-async function connectTo({ endpoints, endpointsFrom, timeoutMs }: Settings): Promise<Client> {
+async function connectTo({ endpoints, endpointsFrom, clusterId, timeoutMs }: Settings): Promise<Client> {
   try {
-    return await connect({ endpoints, timeoutMs, connectMs: Math.min(timeoutMs, 5000) });
+    return await connect({ endpoints, clusterId, timeoutMs, connectMs: Math.min(timeoutMs, 5000) });
   } catch (error) {
     if (!(error instanceof ChainError) || error.code !== 'UNAVAILABLE') throw error;
     const hint = `The endpoints are from ${endpointsFrom}; start a cluster with npm start, or name one with --endpoints`;

@@ -10,6 +10,8 @@ export interface Settings {
   readonly endpoints: readonly string[];
   /** How the endpoints are known, for messages. */
   readonly endpointsFrom: string;
+  /** The cluster that is meant: known of one that runs here. '' = the one whose endpoints these are */
+  readonly clusterId: string;
   readonly timeoutMs: number;
   /** Undefined: what the command prints when nobody says. */
   readonly format: Format | undefined;
@@ -48,7 +50,7 @@ function endpointsOf(
   flag: string | undefined,
   variable: string | undefined,
   dataDir: string,
-): Pick<Settings, 'endpoints' | 'endpointsFrom'> {
+): Pick<Settings, 'endpoints' | 'endpointsFrom' | 'clusterId'> {
   for (const [given, from] of [
     [flag, '--endpoints'],
     [variable, 'CHAIN_ENDPOINTS'],
@@ -60,21 +62,33 @@ function endpointsOf(
       throw new UsageError(
         `${from}: "${bad}" is no address; write host:port, several with commas between them`,
       );
-    return { endpoints, endpointsFrom: from };
+    return { endpoints, endpointsFrom: from, clusterId: '' };
   }
   const local = localEndpoints(dataDir);
   return local === null
-    ? { endpoints: [defaultEndpoint], endpointsFrom: 'the default' }
-    : { endpoints: local, endpointsFrom: dataDir };
+    ? { endpoints: [defaultEndpoint], endpointsFrom: 'the default', clusterId: '' }
+    : {
+        endpoints: local,
+        endpointsFrom: dataDir,
+        clusterId: readNote(dataDir, 'local.json').clusterId ?? '',
+      };
 }
 
 /** Those of the cluster that runs in this folder. */
 function localEndpoints(dataDir: string): string[] | null {
+  const { endpoints = [] } = readNote(dataDir, 'runner.json');
+  return endpoints.length > 0 ? endpoints : null;
+}
+
+/** What a runner wrote into its folder; nothing when it can't be read. */
+function readNote(dataDir: string, file: string): { endpoints?: string[]; clusterId?: string } {
   try {
-    const note = JSON.parse(readFileSync(join(dataDir, 'runner.json'), 'utf8')) as { endpoints?: string[] };
-    return note.endpoints?.length ? note.endpoints : null;
+    return JSON.parse(readFileSync(join(dataDir, file), 'utf8')) as {
+      endpoints?: string[];
+      clusterId?: string;
+    };
   } catch {
-    return null;
+    return {};
   }
 }
 

@@ -20,7 +20,7 @@ import { abortedError, closedError } from './given-up.ts';
 import { type NodeLink, NodeLinks } from './node-links.ts';
 import { Pages } from './pages.ts';
 import type { CallOptions, Pending, ReadAnswer } from './pending.ts';
-import { refusalOf, unreachableError } from './reachability.ts';
+import { mixedUp, refusalOf, unreachableError } from './reachability.ts';
 import { errorOf } from './results.ts';
 
 export interface CallerOptions {
@@ -37,7 +37,11 @@ const idleTicks = 200;
 /** Routes are asked for anew at least so often while there are calls. */
 const refreshMs = 5000;
 
+/** How long endpoints that do not answer hold up a client that was not told which cluster is meant. */
+const sayMs = 250;
+
 export class Caller {
+  readonly #anyCluster: boolean;
   readonly #session: Session;
   readonly #links: NodeLinks;
   readonly #pending = new Map<number, Pending>();
@@ -56,6 +60,7 @@ export class Caller {
 
   constructor(options: CallerOptions) {
     this.#session = new Session(clientId(options.client), options.client % 1_000_003);
+    this.#anyCluster = options.clusterId === '';
     this.#links = new NodeLinks({
       endpoints: options.endpoints,
       self: { clusterId: options.clusterId, name: '', role: 'client', incarnation: 0 as Incarnation },
@@ -67,7 +72,10 @@ export class Caller {
     });
   }
 
-  /** Resolves when routes are known. @throws ChainError that names each endpoint and why it does not help. */
+  /**
+   * Resolves when routes are known; without a cluster id also when each endpoint said whose it is, or had a moment to.
+   * @throws ChainError that names each endpoint and why it does not help
+   */
   async ready(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     const deadline = now() + timeoutMs;
     while (!this.#session.knowsRoutes) {
@@ -82,6 +90,14 @@ export class Caller {
       });
     }
     this.#onRoutes = null;
+    if (!this.#anyCluster) return;
+    const enough = Math.min(deadline, now() + sayMs);
+    while ([...this.#links.all].some((link) => link.state === 'new') && now() < enough) {
+      if (signal?.aborted) throw signal.reason;
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const mixed = mixedUp(this.#links.all);
+    if (mixed !== null) throw mixed;
   }
 
   call(operation: Operation, options: CallOptions): Promise<ReadAnswer | WriteReply> {

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { ChainError } from '../protocol/errors.ts';
 import type { List, Listed } from '../protocol/messages.ts';
@@ -441,6 +442,40 @@ describe('connecting', () => {
     const signal = AbortSignal.timeout(50);
     const error = await failureOf(connect({ endpoints: ['127.0.0.1:1'], signal }));
     expect(error).toBe(signal.reason);
+  });
+
+  test('to endpoints of two clusters is refused with the names of both, unless it knows which one is meant', async () => {
+    const [a] = await chain('a');
+    const stranger = await startFakeNode('b', { clusterId: 'cluster-b' });
+    opened.push(() => stranger.stop());
+    stranger.routes = { ...routesOver([stranger]), clusterId: 'cluster-b' };
+    for (const endpoints of [
+      [a!.address, stranger.address],
+      [stranger.address, a!.address],
+    ]) {
+      const error = await failureOf(connect({ endpoints }));
+      expect(error).toMatchObject({ code: 'WRONG_CLUSTER', outcome: 'definite' });
+      expect(error.message).toMatch(
+        /more than one cluster: .*cluster-(a.*cluster-b|b.*cluster-a).*; name endpoints/,
+      );
+      const sure = await connect({ endpoints, clusterId: 'cluster-a' });
+      await sure.get('k');
+      sure.close();
+    }
+    expect(stranger.asked).toEqual([]);
+  });
+
+  test('does not wait long for an endpoint that says nothing', async () => {
+    const [a] = await chain('a');
+    const mute = createServer().listen(0, '127.0.0.1');
+    opened.push(() => mute.close());
+    await new Promise((resolve) => mute.once('listening', resolve));
+    const began = performance.now();
+    const c = await client([a!], {
+      endpoints: [a!.address, `127.0.0.1:${(mute.address() as AddressInfo).port}`],
+    });
+    expect(performance.now() - began).toBeLessThan(2000);
+    await c.get('k');
   });
 
   test('learns the cluster from its first peer and believes no other', async () => {

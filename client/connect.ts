@@ -7,7 +7,7 @@ import { Client } from './client.ts';
 export interface ConnectOptions {
   /** `host:port` of links of any nodes or coordinators; one that answers is enough, the others are found. */
   readonly endpoints: readonly string[];
-  /** Refuses to talk to any other cluster. @default '' the one that answers first */
+  /** Refuses to talk to any other cluster. @default '' the one whose endpoints these are */
   readonly clusterId?: string | undefined;
   /** Time for a call with all its attempts, in ms, where the call says nothing else. @default 10000 */
   readonly timeoutMs?: number | undefined;
@@ -20,7 +20,8 @@ export interface ConnectOptions {
 /**
  * Connects to a cluster. The client finds all of its nodes by itself and follows them when chains change; it keeps the
  * process running until it is closed.
- * @throws ChainError UNAVAILABLE, WRONG_CLUSTER, PROTOCOL_VERSION, or BAD_REQUEST when an endpoint is no address
+ * @throws ChainError UNAVAILABLE, WRONG_CLUSTER (also when the endpoints are of more than one cluster), PROTOCOL_VERSION,
+ * or BAD_REQUEST when an endpoint is no address
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
   const { endpoints, clusterId = '', timeoutMs = 10_000, connectMs = 5000, signal } = options;

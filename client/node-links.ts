@@ -2,7 +2,7 @@
  * The links of one client: one to each node that it asks, kept open, and those to the endpoints that it was given. A
  * link connects again by itself; here is known which ones are up, and which nodes are behind them.
  */
-import type { ChainError } from '../protocol/errors.ts';
+import { ChainError } from '../protocol/errors.ts';
 import type { Answer, Listed } from '../protocol/messages.ts';
 import type { Routes } from '../protocol/requests.ts';
 import type { NodeName } from '../protocol/words.ts';
@@ -106,6 +106,13 @@ export class NodeLinks {
     this.#options.onDown(link);
   }
 
+  #refuse(made: NodeLink, its: string): void {
+    const what = `${made.address} belongs to cluster ${its}, and this client to ${this.#options.self.clusterId}`;
+    made.state = 'down';
+    made.why = new ChainError('WRONG_CLUSTER', `${what}; check the address`);
+    this.#options.onDown(made);
+  }
+
   #open(address: string): NodeLink {
     const { self } = this.#options;
     const made: NodeLink = {
@@ -119,6 +126,9 @@ export class NodeLinks {
         self,
         onUp: (peer) => {
           if (self.clusterId === '') self.clusterId = peer.clusterId;
+          // Dialed before the first one said whose it is.
+          if (peer.clusterId !== '' && peer.clusterId !== self.clusterId)
+            return this.#refuse(made, peer.clusterId);
           made.state = 'up';
           made.name = peer.name;
           made.answersRequests = peer.role === 'node';
@@ -131,6 +141,7 @@ export class NodeLinks {
           this.#options.onDown(made);
         },
         onMessages: (_incarnation, messages) => {
+          if (made.state !== 'up') return;
           for (const message of messages) {
             if (message.kind === 'answer') this.#options.onAnswer(message);
             else if (message.kind === 'listed') this.#options.onListed?.(message);

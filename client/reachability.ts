@@ -10,6 +10,16 @@ export function refusalOf(links: Iterable<NodeLink>): ChainError | null {
   return whys.every(refused) ? (whys[0] ?? null) : null;
 }
 
+/** Endpoints of two clusters, when nobody said which one is meant: whoever answers first may be the wrong one. */
+export function mixedUp(links: Iterable<NodeLink>): ChainError | null {
+  const odd = [...links].find((link) => link.state === 'down' && link.why?.code === 'WRONG_CLUSTER');
+  if (odd?.why == null) return null;
+  return new ChainError(
+    'WRONG_CLUSTER',
+    `the endpoints are of more than one cluster: ${odd.why.message}; name endpoints of one cluster, or the id of the one that is meant`,
+  );
+}
+
 /** Names each endpoint and what is wrong with it. */
 export function unreachableError(links: Iterable<NodeLink>, timeoutMs: number): ChainError {
   const each = [...links].map((link) =>

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { connect } from '../client/index.ts';
 import { ChainError } from '../protocol/errors.ts';
 import { type Key, key, nodeName } from '../protocol/words.ts';
 import { clusterService, keyValueService } from '../transport/grpc-api.ts';
@@ -17,7 +18,7 @@ describe('three nodes and a coordinator', () => {
   let client: RawClient;
 
   beforeAll(async () => {
-    cluster = await TestCluster.make();
+    cluster = await TestCluster.make({ clusterId: 'mine' });
     await cluster.startCoordinator('c1');
     for (const name of names) await cluster.startNode(name);
     await cluster.full();
@@ -180,19 +181,44 @@ describe('three nodes and a coordinator', () => {
     );
   });
 
-  test('a store of another cluster is told so and stays up, taken in by nobody', async () => {
-    const other = await TestCluster.make({ nodes: 1, replicationFactor: 1 });
+  test('a store of another cluster is told so and stays up, taken in by nobody and serving nobody', async () => {
+    const other = await TestCluster.make({ nodes: 1, replicationFactor: 1, clusterId: 'other' });
     await other.startCoordinator('c1');
     await other.startNode('x');
     await other.full();
+    const its = new RawClient(other.addresses);
+    expect(await its.put('key', 'of the other cluster')).toMatchObject({ kind: 'written' });
+    its.close();
     await other.kill('x');
     const data = join(other.folder, 'x');
-    const { host } = await cluster.startNode('x', { init: false, data });
+    const { host, ports } = await cluster.startNode('x', { init: false, data });
     const view = () => host.core.view();
     await expect.poll(() => view().refusal, { timeout: 20_000 }).not.toBe('');
-    expect(view().refusal).toMatch(/the store of x belongs to cluster .*, this is .*/);
+    expect(view().refusal).toMatch(/the store of x belongs to cluster other, this is mine/);
     expect(view().registered).toBe(false);
     expect(host.stopped).toBe(false);
+
+    const { call, close } = openChannel(`127.0.0.1:${ports.grpc}`, keyValueService);
+    const asked = call.get(
+      { key: key('key'), level: 'strong', boundMs: 0, token: null },
+      { deadlineMs: 5000 },
+    );
+    await expect(asked).rejects.toMatchObject({
+      code: 'WRONG_CLUSTER',
+      message: expect.stringMatching(
+        /belongs to cluster other, its configuration names mine.*give x the data folder/,
+      ),
+    });
+    close();
+    expect(await (await adminOf(ports.admin, '/readyz')).text()).toMatch(/its configuration names mine/);
+    // Clients find the others, whichever endpoint answers first, and whether they know which cluster they mean.
+    const endpoints = [`127.0.0.1:${ports.link}`, ...cluster.addresses];
+    for (const clusterId of ['', 'mine']) {
+      const found = await connect({ endpoints, clusterId });
+      await found.put('key', 'of this one');
+      for (let i = 0; i < 6; i++) expect((await found.get('key')).value?.toString()).toBe('of this one');
+      found.close();
+    }
     await cluster.kill('x');
     await other.end();
   });

@@ -51,8 +51,9 @@ function reasonNotReady(node: NodeHost | null): string {
   if (node === null) return starting;
   if (node.stopped) return 'the node has stopped';
   if (node.core.admitted) return '';
-  const { failed, leaving, registered, refusal } = node.core.view();
+  const { failed, leaving, registered, refusal, foreign } = node.core.view();
   if (failed !== '') return `the store failed: ${failed}`;
+  if (foreign !== '') return foreign;
   if (leaving) return 'the node is leaving its chains';
   return registered
     ? 'its chains are not complete with it yet'

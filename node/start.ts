@@ -82,6 +82,9 @@ async function assemble(
     get clusterId() {
       return host?.self.clusterId ?? '';
     },
+    get servedClusterId() {
+      return host?.core.servedClusterId ?? '';
+    },
     name,
     role: 'node' as const,
     get incarnation() {
@@ -127,6 +130,7 @@ async function assemble(
   const running = new NodeHost({
     config: {
       name,
+      clusterId: cluster.clusterId,
       place: {
         address: joinAddress(settings.advertise, settings.advertisePort || ports.link),
         grpc: joinAddress(settings.advertise, ports.grpc),
@@ -222,7 +226,7 @@ async function openOrCreate({ cluster, data, init, lockWaitMs }: NodeSettings, l
       folder: data,
       clusterId,
       configured: cluster.clusterId,
-      why: 'the store belongs to another cluster than the configuration names; the coordinator decides whether it takes part',
+      why: 'the store belongs to another cluster than the configuration names; it serves nobody until a coordinator takes it in',
     });
   return opened;
 }

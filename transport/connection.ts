@@ -18,6 +18,8 @@ import { decodeFrame } from './wire.ts';
 export interface Self {
   /** '' = not known yet. */
   readonly clusterId: string;
+  /** What clients are told instead. @default clusterId */
+  readonly servedClusterId?: string;
   /** '' for clients. */
   readonly name: string;
   readonly role: Hello['role'];
@@ -86,7 +88,7 @@ export class Connection {
     channel.onBytes = (bytes, count) => this.#cutter.push(bytes, count);
     this.#socket.on('error', (error) => this.close(lost(this.remote, error)));
     this.#socket.on('close', () => this.close(lost(this.remote, null)));
-    if (options.dialed) this.#outbox.send(this.#hello());
+    if (options.dialed) this.#outbox.send(helloOf(options.self));
   }
 
   get overloaded(): boolean {
@@ -178,8 +180,10 @@ export class Connection {
       this.close(new ChainError('MALFORMED_FRAME', `${what}; it is no peer of this version`));
       return;
     }
-    if (!this.#options.dialed) this.#outbox.send(this.#hello());
-    const refusal = judge(this.#options.self, this.#options.expected, hello, this.remote);
+    const { clusterId, servedClusterId, ...who } = this.#options.self;
+    const self = { ...who, clusterId: (hello.role === 'client' ? servedClusterId : undefined) ?? clusterId };
+    if (!this.#options.dialed) this.#outbox.send(helloOf(self));
+    const refusal = judge(self, this.#options.expected, hello, this.remote);
     // The answer to a Hello says all that the other side needs to refuse this one with the same words.
     if (refusal !== null) {
       this.finish(refusal);
@@ -193,12 +197,16 @@ export class Connection {
     this.#state = 'up';
     this.#options.onUp(hello);
   }
-
-  #hello(): Hello {
-    const { clusterId, name, role, incarnation } = this.#options.self;
-    return { kind: 'hello', protocol: protocolVersion, clusterId, name, role, incarnation };
-  }
 }
+
+const helloOf = ({ clusterId, name, role, incarnation }: Self): Hello => ({
+  kind: 'hello',
+  protocol: protocolVersion,
+  clusterId,
+  name,
+  role,
+  incarnation,
+});
 
 /** Ending politely must not take for ever. */
 const finishMsMax = 1000;

@@ -326,6 +326,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'CORRUPT',
   'CLOCK_SKEW',
   'STORE_FAILED',
+  'WRONG_CLUSTER',
 ]);
 /** Of these, the ones that the same node may take back in a moment. */
 const passingAtOnce: ReadonlySet<ErrorCode> = new Set(['NOT_READY', 'OVERLOADED']);

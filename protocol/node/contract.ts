@@ -37,6 +37,8 @@ export interface Now {
 
 export interface NodeConfig {
   readonly name: NodeName;
+  /** The cluster that this node is meant for. @default '' it is not known */
+  readonly clusterId?: string;
   readonly place: Place;
   readonly slots: number;
   readonly timings: Timings;
@@ -151,6 +153,8 @@ export interface NodeView {
   readonly registered: boolean;
   /** Why the coordinator does not take this node in, in its words; '' = it does, or did not answer. */
   readonly refusal: string;
+  /** Why nothing of its store is shown to anybody; '' = it is its own cluster's, as far as is known. */
+  readonly foreign: string;
   readonly admitted: boolean;
   readonly leaving: boolean;
   readonly left: boolean;
@@ -230,6 +234,8 @@ export interface NodeCoreContract {
   readonly left: boolean;
   /** '' until it belongs to one. */
   readonly clusterId: string;
+  /** As clients are told: '' while its store is another cluster's than the configuration names. */
+  readonly servedClusterId: string;
   /** Control address of the coordinator that it talks to. */
   readonly coordinator: string;
   /** Every chain as this node knows it, for clients that ask. */

@@ -7,6 +7,7 @@ import type { Fetch, Replica } from '../replica/state.ts';
 import { failure } from '../replies.ts';
 import type { NodeContext } from './context.ts';
 import type { NodeEvent } from './contract.ts';
+import { foreign } from './foreign.ts';
 import { routeOf } from './requests.ts';
 import type { NodeState } from './state.ts';
 
@@ -18,6 +19,8 @@ export function onList(s: NodeState, ctx: NodeContext, e: NodeEvent & { kind: 'l
   const until = s.now.mono + patienceMs;
   const busy = Math.max(s.lists.size, s.listScans);
   s.lists.set(tag, until);
+  const other = foreign(s);
+  if (other !== null) return ctx.page(tag, other);
   if (busy >= ctx.limits.lists)
     return ctx.page(
       tag,

@@ -25,6 +25,7 @@ import { contain, containEvent, noSlot } from './containment.ts';
 import { NodeContext } from './context.ts';
 import type { Effects, NodeConfig, NodeCoreContract, NodeEvent, NodeView, Now, Peers } from './contract.ts';
 import { heartbeat, onCoordinator, onCoordinatorLink, targetOf, tickControl } from './control.ts';
+import { whyForeign } from './foreign.ts';
 import { openForInspection } from './inspect.ts';
 import { giveUpLists, onList, onListScanned } from './lists.ts';
 import { failFetches, failPassed, onPass, onPassed, onRequest, routeOf } from './requests.ts';
@@ -64,6 +65,10 @@ export class NodeCore implements NodeCoreContract {
     return this.#state.control.clusterId;
   }
 
+  get servedClusterId(): string {
+    return whyForeign(this.#state) === '' ? this.clusterId : '';
+  }
+
   view(): NodeView {
     return viewOf(this.#state);
   }
@@ -72,13 +77,14 @@ export class NodeCore implements NodeCoreContract {
   routes(): Routes {
     const s = this.#state;
     const chains: Assignment[] = [];
-    for (let n = 0; n < s.config.slots; n++) {
+    const slots = whyForeign(s) === '' ? s.config.slots : 0;
+    for (let n = 0; n < slots; n++) {
       const route = routeOf(s, n as Slot);
       if (route !== undefined) chains.push(route);
     }
-    const { clusterId, set } = s.control;
+    const { set } = s.control;
     return {
-      clusterId,
+      clusterId: this.servedClusterId,
       epoch: set.epoch,
       revision: set.revision,
       slots: s.config.slots,

@@ -13,6 +13,7 @@ import type { Condition, ReadRequest, Reply, Request, WriteRequest } from '../re
 import { slotOf } from '../slots.ts';
 import type { Assignment, NodeName, Slot } from '../words.ts';
 import type { NodeContext } from './context.ts';
+import { foreign } from './foreign.ts';
 import type { NodeState } from './state.ts';
 
 /** How long a request may wait inside a node, whatever its deadline says. */
@@ -20,7 +21,7 @@ const patienceMs = 10_000;
 
 /** A request of one of this node's own callers. */
 export function onRequest(s: NodeState, ctx: NodeContext, tag: number, q: Request): void {
-  const fault = crowded(s, ctx, q);
+  const fault = foreign(s) ?? crowded(s, ctx, q);
   if (fault !== null) return ctx.reply(tag, fault);
   const bytes = bytesOf(q);
   s.waiting.set(tag, bytes);
@@ -120,7 +121,7 @@ function pass(s: NodeState, ctx: NodeContext, tag: number, q: Request, to: NodeN
 }
 
 export function onPass(s: NodeState, ctx: NodeContext, from: NodeName, id: number, request: Request): void {
-  const fault = crowded(s, ctx, request);
+  const fault = foreign(s) ?? crowded(s, ctx, request);
   if (fault !== null) return ctx.sendPeer(from, { kind: 'passed', id, reply: fault });
   s.askedTag--;
   const bytes = bytesOf(request);

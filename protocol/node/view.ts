@@ -3,6 +3,7 @@ import { canRead } from '../replica/reading.ts';
 import type { Replica } from '../replica/state.ts';
 import type { ChainPlace, NodeView, ReplicaView } from './contract.ts';
 import { targetOf } from './control.ts';
+import { whyForeign } from './foreign.ts';
 import { repairsIn, slotsToScrub, undecidedIn } from './scrub.ts';
 import type { NodeState } from './state.ts';
 
@@ -17,6 +18,7 @@ export function viewOf(s: NodeState): NodeView {
     coordinator: targetOf(s),
     registered: c.registered,
     refusal: c.refusal,
+    foreign: whyForeign(s),
     admitted: isAdmitted(s),
     leaving: c.leaving,
     left: hasLeft(s),
