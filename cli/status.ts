@@ -9,7 +9,13 @@ import { summaryOf } from './topology.ts';
 export async function status({ settings, world }: Context): Promise<void> {
   const found = await clusterStatus(settings);
   const waiting = await waitingOf(found, settings);
-  const nodes = found.nodes.map((node) => ({ ...node, ...countsOf(found, node.node) }));
+  const nodes = await Promise.all(
+    found.nodes.map(async (node) => ({
+      ...node,
+      ...countsOf(found, node.node),
+      says: await saidBy(node, settings),
+    })),
+  );
   print(world.stdout, settings.format ?? 'table', {
     data: {
       clusterId: found.clusterId,
@@ -39,6 +45,7 @@ export async function status({ settings, world }: Context): Promise<void> {
         '',
         summaryOf(found),
         ...notFull(found),
+        ...nodes.flatMap(({ node, says }) => (says === '' ? [] : [`${node} says: ${says}`])),
         waiting === '' ? [] : `waiting: ${waiting}`,
       ]
         .flat()
@@ -101,6 +108,12 @@ function notFull({ chains }: ClusterStatus): string[] {
 
 const someOf = (slots: readonly number[]): string =>
   slots.length <= 4 ? slots.join(', ') : `${slots.slice(0, 3).join(', ')}, ...`;
+
+/** Why a node is not ready, and that its store was set aside, in its own words; '' when it says nothing. */
+async function saidBy({ place }: Node, { timeoutMs }: Settings): Promise<string> {
+  const state = await readAdmin<{ notReady?: string; aside?: string }>(place.admin, timeoutMs);
+  return state?.notReady || state?.aside || '';
+}
 
 /** What the leader says that it waits for; '' when it says nothing or cannot be reached from here. */
 async function waitingOf({ leader }: ClusterStatus, { timeoutMs }: Settings): Promise<string> {

@@ -125,5 +125,12 @@ test('a store that cannot be opened is set aside, and the node comes back blank'
   await back('n3');
   expect(count('store.set-aside')).toBe(1);
   expect(await readFile(join(folderOf('n3'), 'damaged/why.txt'), 'utf8')).toContain('CURRENT is missing');
+  const endpoint = `127.0.0.1:${(cluster.nodes.get('n1')?.ports.grpc ?? 0) - 1}`;
+  const shell = shellIn({ workingFolder: cluster.folder, env: { CHAIN_ENDPOINTS: endpoint } });
+  const shown = await until(
+    () => shell(['status']),
+    (ran) => ran.code === 0,
+  );
+  expect(shown.out).toMatch(/n3 says: its store was set aside in .*damaged: .*CURRENT is missing/);
   for (const k of keys) expect(await client.get(k, nodeName('n3'))).toBe(`value of ${k}`);
 });

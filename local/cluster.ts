@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChainCluster } from '../manifest/types.ts';
+import { whySetAside } from '../node/store/aside.ts';
 import { Child } from './child.ts';
 import { DataFolder } from './folder.ts';
 import { checkPorts } from './free-ports.ts';
@@ -67,6 +68,7 @@ class Running implements LocalCluster {
   #isReady = false;
   /** Nodes that ended by themselves, and what they said last. */
   readonly #out = new Map<string, string>();
+  readonly #saidAside = new Set<string>();
   #fatal: LocalError | null = null;
   #stopping: Promise<void> | null = null;
   #noting: Promise<void> = Promise.resolve();
@@ -162,12 +164,25 @@ class Running implements LocalCluster {
       if (trouble) until = performance.now() + startMsMax;
       const progress = `chains serving: ${serving}/${slots}${waiting === '' ? '' : ` (${waiting})`}`;
       report.progress(progress);
+      this.#sayAside();
       if (serving === slots) return;
       if (performance.now() > until)
         throw new LocalError(
           `after ${startMsMax / 1000} s, ${progress}; the logs in ${this.layout.logDir} say more`,
         );
       await sleep(lookMs);
+    }
+  }
+
+  /** Chains may wait for what a node set aside: the person must hear of it here. Once for each node. */
+  #sayAside(): void {
+    for (const { plan } of this.#nodes) {
+      const why = this.#saidAside.has(plan.name) ? '' : whySetAside(plan.folder);
+      if (why === '') continue;
+      this.#saidAside.add(plan.name);
+      this.#options.report.say(
+        `${plan.name}: ${why}; docs/runbook.md, "A store that was set aside", says what to do`,
+      );
     }
   }
 

@@ -10,23 +10,37 @@ export interface NodeAdminOptions {
   readonly registry: Registry;
   /** null = it has not begun yet. */
   readonly node: () => NodeHost | null;
+  /** That its store was set aside, and why; '' = it was not. */
+  readonly aside: () => string;
 }
 
 /** A write that takes longer means that the disk hangs. */
 const hungWriteMs = 60_000;
 const starting = 'the node is opening its store';
 
-export function startNodeAdmin({ host, port, registry, node }: NodeAdminOptions): Promise<AdminServer> {
+export function startNodeAdmin({
+  host,
+  port,
+  registry,
+  node,
+  aside,
+}: NodeAdminOptions): Promise<AdminServer> {
   const readiness = new Readiness();
+  const notReady = (): string => {
+    const reason = reasonNotReady(node());
+    return reason === '' ? '' : [reason, aside()].filter((each) => each !== '').join('; ');
+  };
   return startAdmin({
     host,
     port,
     registry,
     live: () => liveness(node()),
-    ready: () => readiness.look(reasonNotReady(node())),
+    ready: () => readiness.look(notReady()),
     state: () => {
       const running = node();
-      return running === null ? { waiting: starting } : nodeState(running);
+      return running === null
+        ? { waiting: starting }
+        : { ...nodeState(running), notReady: notReady(), aside: aside() };
     },
     // Reads only, and bounded in its pace: as harmless as anything on this server.
     extend: (server) =>

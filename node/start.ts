@@ -18,7 +18,7 @@ import { NodeHost } from './host.ts';
 import { nodeLimits } from './limits.ts';
 import { createNodeMetrics } from './metrics.ts';
 import { leaveChains } from './shutdown.ts';
-import { setAside, wasSetAside } from './store/aside.ts';
+import { setAside, wasSetAside, whySetAside } from './store/aside.ts';
 import { createStore } from './store/identity.ts';
 import { openStore } from './store/open.ts';
 import { watchSpace } from './store/space.ts';
@@ -96,6 +96,7 @@ async function assemble(
     port: settings.ports.admin,
     registry: metrics.registry,
     node: () => host,
+    aside: () => whySetAside(settings.data),
   });
   closers.push(() => admin.close());
   // Before anybody may connect: a large store takes its time, and a peer that is turned away tries again and again.

@@ -1,7 +1,7 @@
 import { access, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { setAside } from './aside.ts';
+import { setAside, whySetAside } from './aside.ts';
 import { databaseOf } from './database.ts';
 import { createStore } from './identity.ts';
 import { Folders } from './store.folders.ts';
@@ -14,11 +14,15 @@ const why = new StoreError('STORE_CORRUPT', 'store x is damaged: log record 3 is
 
 test('a damaged store is set aside whole, says why, and leaves room for a new one', async () => {
   const folder = await folders.created();
+  expect(whySetAside(folder)).toBe('');
   const before = await readFile(join(folder, 'identity.json'), 'utf8');
   const aside = await setAside(folder, why);
   expect(await readFile(join(aside, 'identity.json'), 'utf8')).toBe(before);
   expect(await readFile(join(aside, 'why.txt'), 'utf8')).toContain('log record 3 is missing');
   expect((await readdir(join(aside, 'db'))).length).toBeGreaterThan(0);
+  expect(whySetAside(folder)).toMatch(
+    /^its store was set aside in .*damaged: 20.* log record 3 is missing\.$/,
+  );
   await createStore(folder, 'test');
   await access(databaseOf(folder));
 });

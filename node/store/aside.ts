@@ -2,6 +2,7 @@
  * A store that lost what it promised is set aside, whole, and the node begins blank: its chains copy the data to it. One
  * is kept, in `damaged` beside the new store; nothing is deleted, so a second one is refused until a person removed the first.
  */
+import { existsSync, readFileSync } from 'node:fs';
 import { access, mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { databaseOf } from './database.ts';
@@ -41,6 +42,12 @@ export async function setAside(folder: string, why: StoreError): Promise<string>
 
 /** Whether a store of this folder was set aside; without another one the node was about to begin blank. */
 export const wasSetAside = (folder: string): Promise<boolean> => exists(reasonOf(folder));
+
+/** Where that store lies and why, in a sentence; '' when none was set aside, or a person removed it. */
+export function whySetAside(folder: string): string {
+  if (!existsSync(reasonOf(folder))) return '';
+  return `its store was set aside in ${asideOf(folder)}: ${readFileSync(reasonOf(folder), 'utf8').trim()}`;
+}
 
 async function moveInto(path: string, aside: string): Promise<void> {
   if (await exists(path)) await rename(path, join(aside, path.slice(path.lastIndexOf('/') + 1)));
