@@ -110,9 +110,10 @@ const someOf = (slots: readonly number[]): string =>
   slots.length <= 4 ? slots.join(', ') : `${slots.slice(0, 3).join(', ')}, ...`;
 
 /** Why a node is not ready, and that its store was set aside, in its own words; '' when it says nothing. */
-async function saidBy({ place }: Node, { timeoutMs }: Settings): Promise<string> {
+async function saidBy({ place, admitted }: Node, { timeoutMs }: Settings): Promise<string> {
   const state = await readAdmin<{ notReady?: string; aside?: string }>(place.admin, timeoutMs);
-  return state?.notReady || state?.aside || '';
+  // A node hears that it is admitted a moment after the coordinator decided so.
+  return (admitted ? state?.aside : state?.notReady) ?? '';
 }
 
 /** What the leader says that it waits for; '' when it says nothing or cannot be reached from here. */
