@@ -9,7 +9,7 @@ const arrows = {
   coordinator: ['protocol', 'proto', 'transport', 'process'],
   client: ['protocol', 'proto', 'transport'],
   operator: ['protocol', 'manifest'],
-  local: ['node', 'coordinator', 'client', 'manifest'],
+  local: ['process', 'node', 'coordinator', 'client', 'manifest'],
   cli: ['client', 'local', 'manifest'],
   'cluster-test': ['protocol', 'transport', 'process', 'node', 'coordinator', 'cli'],
   sim: ['protocol'],

@@ -93,7 +93,7 @@ export class Child {
       detached: true,
       stdio: ['ignore', log, log],
     });
-    closeSync(log);
+    if (log !== 'ignore') closeSync(log);
     this.#process = child;
     this.#startedAt = performance.now();
     this.#identity = child.pid === undefined ? null : identityOf(child.pid);
@@ -120,13 +120,18 @@ export class Child {
   }
 }
 
-function openLog(path: string): number {
+/** Where its words go; nowhere when the file cannot be opened, as on a full disk. */
+function openLog(path: string): number | 'ignore' {
   try {
     if (statSync(path).size > logBytesMax) renameSync(path, `${path}.1`);
   } catch {
     // There is none yet.
   }
-  return openSync(path, 'a');
+  try {
+    return openSync(path, 'a');
+  } catch {
+    return 'ignore';
+  }
 }
 
 function readLog(path: string): string {

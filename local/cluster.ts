@@ -3,8 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChainCluster } from '../manifest/types.ts';
 import { whySetAside } from '../node/store/aside.ts';
+import { exitCodes } from '../process/endings.ts';
 import { Child } from './child.ts';
-import { DataFolder } from './folder.ts';
+import { cannotWrite, DataFolder, type RunnerNote } from './folder.ts';
 import { checkPorts } from './free-ports.ts';
 import { argumentsOf, configOf, type Layout, localHost } from './layout.ts';
 import { LocalError } from './local-error.ts';
@@ -36,6 +37,7 @@ const startMsMax = 120_000;
 const lookMs = 50;
 /** A node without coordinators stops at once; its last write may take long on a slow disk. */
 const stopMsMax = 15_000;
+const noteAgainMs = 5000;
 
 /**
  * Starts every process and resolves when every chain has all of its members. In a cluster that ran before, nodes that do
@@ -49,7 +51,9 @@ export async function startCluster(options: StartOptions): Promise<LocalCluster>
   try {
     await stopLeftovers(folder, report);
     await checkPorts(layout);
-    await writeFile(layout.configFile, configOf(options.cluster, layout, folder.clusterId));
+    await writeFile(layout.configFile, configOf(options.cluster, layout, folder.clusterId)).catch((error) => {
+      throw cannotWrite(layout.configFile, error);
+    });
     await running.start();
     return running;
   } catch (error) {
@@ -72,6 +76,9 @@ class Running implements LocalCluster {
   #fatal: LocalError | null = null;
   #stopping: Promise<void> | null = null;
   #noting: Promise<void> = Promise.resolve();
+  /** Why the last note could not be written; '' = it was. */
+  #noteTrouble = '';
+  #noteAgain: NodeJS.Timeout | undefined;
 
   constructor(options: StartOptions, folder: DataFolder) {
     const { layout } = options;
@@ -134,6 +141,7 @@ class Running implements LocalCluster {
     this.#note();
     const { name, role, logFile } = child.plan;
     const { report } = this.#options;
+    if (how === `ended with code ${exitCodes.again}`) return report.say(`${name}: ${child.lastWords()}`);
     if (how.startsWith('was ended'))
       return report.say(`${name} ${how}; it starts again in ${again.ms} ms (log: ${logFile})`);
     const words = child.lastWords();
@@ -206,26 +214,45 @@ class Running implements LocalCluster {
     // SIGINT: without leaving the chains, which is for nodes that go alone.
     await Promise.all(this.#nodes.map((child) => child.stop('SIGINT', stopMsMax)));
     await this.#noting;
+    clearTimeout(this.#noteAgain);
     await this.#folder.release();
   }
 
+  /** Notes who runs what. A disk that does not take it ends nothing: it is told once, and tried again. */
   #note(): void {
-    this.#noting = this.#noting.then(() =>
-      this.#folder.note({
-        runner: identityOf(process.pid),
-        ready: this.#isReady,
-        manifest: this.layout.manifest,
-        cluster: this.layout.cluster,
-        endpoints: this.endpoints,
-        processes: this.#all.map(({ plan, identity }) => ({
-          name: plan.name,
-          role: plan.role,
-          address: plan.address,
-          admin: `${localHost}:${plan.ports.admin}`,
-          identity,
-        })),
-      }),
-    );
+    clearTimeout(this.#noteAgain);
+    this.#noting = this.#noting
+      .then(() => this.#folder.note(this.#noteOfNow()))
+      .then(
+        () => {
+          this.#noteTrouble = '';
+        },
+        ({ message }: Error) => {
+          if (this.#noteTrouble !== message)
+            this.#options.report.say(
+              `${message}. The cluster goes on; until it is written chainctl local may not see what runs here`,
+            );
+          this.#noteTrouble = message;
+          this.#noteAgain = setTimeout(() => this.#note(), noteAgainMs);
+        },
+      );
+  }
+
+  #noteOfNow(): RunnerNote {
+    return {
+      runner: identityOf(process.pid),
+      ready: this.#isReady,
+      manifest: this.layout.manifest,
+      cluster: this.layout.cluster,
+      endpoints: this.endpoints,
+      processes: this.#all.map(({ plan, identity }) => ({
+        name: plan.name,
+        role: plan.role,
+        address: plan.address,
+        admin: `${localHost}:${plan.ports.admin}`,
+        identity,
+      })),
+    };
   }
 }
 

@@ -148,6 +148,7 @@ export class DataFolder {
     await this.#save();
   }
 
+  /** @throws LocalError when the disk does not take it; readers then see the note before it */
   async note(note: RunnerNote): Promise<void> {
     await replace(noteFile(this.dataDir), note);
   }
@@ -172,7 +173,7 @@ async function takeLock(dataDir: string): Promise<void> {
       await file.close();
       return;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannotWrite(path, error);
     }
     const holder = await readJson<ProcessIdentity>(path);
     if (holder !== null && isAlive(holder))
@@ -217,8 +218,16 @@ async function readJson<T>(path: string): Promise<T | null> {
   }
 }
 
-/** Readers see the old content or the new one. */
+/** Readers see the old content or the new one. @throws LocalError when the disk does not take it, such as a full one */
 async function replace(path: string, content: unknown): Promise<void> {
-  await writeFile(`${path}.new`, `${JSON.stringify(content, null, 2)}\n`);
-  await rename(`${path}.new`, path);
+  try {
+    await writeFile(`${path}.new`, `${JSON.stringify(content, null, 2)}\n`);
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    await rm(`${path}.new`, { force: true }).catch(() => {});
+    throw cannotWrite(path, error);
+  }
 }
+
+export const cannotWrite = (path: string, error: unknown): LocalError =>
+  new LocalError(`${path} cannot be written: ${(error as Error).message}; make room on its disk`);

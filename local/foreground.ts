@@ -30,6 +30,8 @@ export interface Loaded {
 export async function runInForeground(options: ForegroundOptions): Promise<void> {
   const { cluster, layout, warnings } = await loadManifest(options);
   for (const warning of warnings) options.warn(warning);
+  // A full disk under its log, or a terminal that is gone, must not end what watches over the processes.
+  options.out.on('error', () => {});
   const report = terminalReporter(options.out);
   const began = performance.now();
   const { nodes, coordinators } = layout;
@@ -90,6 +92,13 @@ function stopOnSignals(interrupt: AbortController, report: Reporter) {
           process.exit(1);
         },
       );
+    });
+  // A bug: the processes would run on with nobody to watch over them.
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+    process.on(event, (error: unknown) => {
+      console.error(error);
+      process.exitCode = 1;
+      void end().finally(() => running !== null && process.exit(1));
     });
   return {
     of(cluster: LocalCluster): void {

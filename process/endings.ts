@@ -5,6 +5,8 @@ export const exitCodes = {
   ok: 0,
   /** It could not start, or had to stop: the sentence says why. */
   failed: 1,
+  /** Started again it will do better: the sentence says why. As sysexits' EX_TEMPFAIL. */
+  again: 75,
   /** A bug was seen; it must not go on. As sysexits' EX_SOFTWARE. */
   broken: 70,
   /** The configuration is wrong: starting again does not help. As sysexits' EX_CONFIG. */
@@ -27,6 +29,11 @@ export class StartError extends Error {
   override readonly name = 'StartError';
 }
 
+/** What kept a process from going on is over: it ends so that its supervisor starts it anew. */
+export class StartAgain extends Error {
+  override readonly name = 'StartAgain';
+}
+
 export interface Ending {
   readonly code: number;
   readonly lines: readonly string[];
@@ -35,6 +42,7 @@ export interface Ending {
 /** Errors that were foreseen are sentences; any other is a bug and comes with its stack. */
 export function endingOf(error: unknown): Ending {
   if (error instanceof ConfigError) return { code: exitCodes.config, lines: error.problems };
+  if (error instanceof StartAgain) return { code: exitCodes.again, lines: [error.message] };
   if (error instanceof InvariantBroken)
     return { code: exitCodes.broken, lines: [`broken invariant: ${error.stack ?? error.message}`] };
   const foreseen = error instanceof StartError || error instanceof ChainError || isStoreError(error);

@@ -9,8 +9,17 @@ export interface LogOptions {
   readonly role: 'node' | 'coordinator';
 }
 
-/** Writes to stdout at once: the last line before an end is not lost. Keys and values of users are never in it. */
+/** What waits while stdout takes nothing, such as a file on a full disk; lines beyond it are lost. */
+const waitingBytesMax = 1_048_576;
+
+/**
+ * Writes to stdout at once: the last line before an end is not lost. Lines that cannot be written wait for the next one;
+ * that they cannot never ends a process. Keys and values of users are never in it.
+ */
 export function createLog({ level, name, role }: LogOptions): Log {
+  const stdout = pino.destination({ fd: 1, sync: true, maxLength: waitingBytesMax });
+  // Without a listener an error of the stream is thrown: at whoever logs, also at the handler of uncaught exceptions.
+  stdout.on('error', () => {});
   const logger = pino(
     {
       level,
@@ -19,7 +28,7 @@ export function createLog({ level, name, role }: LogOptions): Log {
       messageKey: 'event',
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ fd: 1, sync: true }),
+    stdout,
   );
   return withoutRepeats((severity, event, fields) => logger[severity](fields, event));
 }
