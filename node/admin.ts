@@ -64,6 +64,7 @@ function liveness(node: NodeHost | null): string {
 function reasonNotReady(node: NodeHost | null): string {
   if (node === null) return starting;
   if (node.stopped) return 'the node has stopped';
+  if (node.waitsForRoom) return 'its disk is full: writes wait until there is room again';
   if (node.core.admitted) return '';
   const { failed, leaving, registered, refusal, foreign } = node.core.view();
   if (failed !== '') return `the store failed: ${failed}`;

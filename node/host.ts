@@ -8,7 +8,7 @@ import type { ClusterFile } from '../process/cluster-file.ts';
 import type { List, Message, PeerMessage } from '../protocol/messages.ts';
 import type { Effects, NodeConfig, NodeCoreContract, NodeEvent } from '../protocol/node/contract.ts';
 import { NodeCore } from '../protocol/node/node.ts';
-import type { Boot } from '../protocol/persist.ts';
+import type { Batch, Boot } from '../protocol/persist.ts';
 import { failure } from '../protocol/replies.ts';
 import type { Failure, Page, Request, Routes } from '../protocol/requests.ts';
 import { pagesOfRoutes } from '../protocol/routes.ts';
@@ -22,7 +22,7 @@ import { CopyPace } from './copy-pace.ts';
 import { nodeLimits } from './limits.ts';
 import { PeerLinks } from './links.ts';
 import type { NodeMetrics } from './metrics.ts';
-import type { Space } from './store/space.ts';
+import { isForWantOfRoom, notLooked, type Space } from './store/space.ts';
 import type { Store } from './store/store.ts';
 import { ValueReads } from './value-reads.ts';
 
@@ -57,7 +57,11 @@ export class NodeHost {
   /** Who waits for a page of values. */
   readonly #listers = new Map<number, { readonly peer: Peer; readonly id: number }>();
   readonly #timers: NodeJS.Timeout[] = [];
-  #space: Space = { level: 'ok', freeBytes: 0, sizeBytes: 0 };
+  #space = notLooked;
+  /** Handed to the store since the last look at the disk. */
+  #bytesSinceLook = 0;
+  /** Taken from the core, and too much for the room that is left. */
+  #held: Batch | null = null;
   #tag = 0;
   #turnDue = false;
   #peersDue = true;
@@ -127,6 +131,7 @@ export class NodeHost {
   /** The disk was looked at. What follows from it is the core's to say. */
   lookedAtDisk(space: Space): void {
     this.#space = space;
+    this.#bytesSinceLook = 0;
     this.#handle({ kind: 'space', level: space.level });
   }
 
@@ -329,8 +334,12 @@ export class NodeHost {
 
   #write(): void {
     if (this.#writing) return;
-    const batch = this.core.takeBatch();
+    const batch = this.#held ?? this.core.takeBatch();
     if (batch === null) return;
+    const bytes = sizeOf(batch);
+    if (!this.#hasRoomFor(bytes)) return this.#hold(batch, bytes);
+    this.#held = null;
+    this.#bytesSinceLook += bytes;
     this.#writing = true;
     const began = this.#clock.now().mono;
     this.store.write(batch).then(
@@ -347,9 +356,32 @@ export class NodeHost {
     );
   }
 
+  /** Twice its size: for LevelDB's log, and for the table that is made of the log. */
+  #hasRoomFor(bytes: number): boolean {
+    const { freeBytes, sizeBytes, marks } = this.#space;
+    // Nothing is known of the disk before the first look, or when it does not answer.
+    return sizeBytes === 0 || freeBytes - 2 * (this.#bytesSinceLook + bytes) >= marks.least;
+  }
+
+  /** A write that the disk refuses costs the store (P65), one that waits for room costs time. Tried again each turn. */
+  #hold(batch: Batch, bytes: number): void {
+    if (this.#held !== batch)
+      this.#options.log('error', 'space.waiting', {
+        bytes,
+        ...this.#space,
+        why: 'writes wait until the disk has room again: delete other files on it, or give it a larger volume',
+      });
+    this.#held = batch;
+  }
+
+  /** Whether writes wait for room on the disk. */
+  get waitsForRoom(): boolean {
+    return this.#held !== null;
+  }
+
   /** The store failed: the core tells its coordinator and acknowledges nothing from here on (P65). */
   #fail(error: Error): void {
-    this.#handle({ kind: 'failed', why: error.message });
+    this.#handle({ kind: 'failed', why: error.message, noRoom: isForWantOfRoom(error.message) });
   }
 
   #tick(): void {
@@ -366,6 +398,15 @@ export class NodeHost {
     this.#halt();
     this.#options.onFatal(error);
   }
+}
+
+/** Of the entries: all else in it is small. */
+function sizeOf({ items }: Batch): number {
+  let bytes = 0;
+  for (const item of items)
+    if (item.kind === 'append' || item.kind === 'apply')
+      for (const entry of item.entries) bytes += entry.bytes.length;
+  return bytes;
 }
 
 const peerKinds: ReadonlySet<string> = new Set<PeerMessage['kind']>([

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { joinAddress } from '../process/addresses.ts';
 import { systemClock } from '../process/clock.ts';
-import { StartError } from '../process/endings.ts';
+import { StartAgain, StartError } from '../process/endings.ts';
 import { ChainError } from '../protocol/errors.ts';
 import { limits } from '../protocol/limits.ts';
 import { type ClientId, noIncarnation } from '../protocol/words.ts';
@@ -21,7 +21,7 @@ import { leaveChains } from './shutdown.ts';
 import { setAside, wasSetAside, whySetAside } from './store/aside.ts';
 import { createStore } from './store/identity.ts';
 import { openStore } from './store/open.ts';
-import { watchSpace } from './store/space.ts';
+import { isForWantOfRoom, watchSpace } from './store/space.ts';
 import { type Opened, type Store, StoreError } from './store/store.ts';
 
 export interface NodeParts {
@@ -45,8 +45,6 @@ export interface RunningNode {
   /** Ends as a crash would: nobody is told. */
   kill(): Promise<void>;
 }
-
-const spaceEveryMs = 5000;
 
 /** Resolves when it listens and registers. @throws ChainError, StartError, StoreError in one sentence. */
 export async function startNode(settings: NodeSettings, parts: NodeParts): Promise<RunningNode> {
@@ -161,7 +159,7 @@ async function assemble(
   closers.push(
     () => running.stop(),
     followReadiness(running, grpc),
-    followSpace(running, settings.data, log),
+    followSpace(running, settings.data, parts),
   );
   log('info', 'node.started', { store: opened.boot.store, ...ports });
   return {
@@ -243,14 +241,26 @@ function followReadiness(host: NodeHost, grpc: GrpcServer): () => void {
   return () => clearInterval(timer);
 }
 
-function followSpace(host: NodeHost, folder: string, log: Log): () => void {
+function followSpace(host: NodeHost, folder: string, { log, onFatal }: NodeParts): () => void {
   const stop = new AbortController();
-  void watchSpace({ folder }, spaceEveryMs, stop.signal, (space) => {
+  void watchSpace({ folder }, stop.signal, (space) => {
     if (space.level !== host.space.level)
       log(space.level === 'ok' ? 'info' : 'warn', 'space.seen', { ...space });
     host.lookedAtDisk(space);
+    if (space.level !== 'full' && host.store.state === 'failed')
+      endIfRoomHelps(host.store.stats().reason, onFatal);
   });
   return () => stop.abort();
+}
+
+/** There is no way back from a failed store but a new start, and before there is room a start fails too. */
+function endIfRoomHelps(reason: string, onFatal: (error: unknown) => void): void {
+  if (isForWantOfRoom(reason))
+    onFatal(
+      new StartAgain(
+        `the store failed for want of room (${reason}), and there is room again: this process ends, to be started anew`,
+      ),
+    );
 }
 
 /** A session id that nobody else has: 52 random bits, never 0. */

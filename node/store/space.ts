@@ -1,66 +1,72 @@
 /** How much room the disk of a store has left, so that writes are refused by policy before the disk refuses them (P65). */
-import { open, rm, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SpaceLevel } from '../../protocol/messages.ts';
 
-/** Free space below the smaller of both is too little: a part of a small volume, an amount of a large one. */
-export interface SpaceMark {
-  readonly fraction: number;
-  readonly bytes: number;
+/** Free bytes below which there is too little room. */
+export interface SpaceMarks {
+  readonly low: number;
+  readonly full: number;
+  /** Below it the node writes nothing at all: LevelDB's own work takes what is left, and must not fail. */
+  readonly least: number;
 }
 
 export interface SpaceOptions {
   readonly folder: string;
-  /** @default 15 %, at most 4 GiB */
-  readonly low?: SpaceMark;
-  /** @default 5 %, at most 1 GiB */
-  readonly full?: SpaceMark;
-  /**
-   * Size of a file that is deleted once the disk is full, to give LevelDB room for compaction, and made again when
-   * there is room. 0 = none. @default 0
-   */
-  readonly ballastBytes?: number;
+  /** By the size of the volume. */
+  readonly marks?: (sizeBytes: number) => SpaceMarks;
 }
 
 export interface Space {
   readonly level: SpaceLevel;
   readonly freeBytes: number;
   readonly sizeBytes: number;
+  readonly marks: SpaceMarks;
 }
 
 const gibibyte = 1024 ** 3;
 const mebibyte = 1024 ** 2;
 /** How far above a mark the free space must rise before the mark counts as left behind. */
 const backFactor = 1.2;
-const defaultLow: SpaceMark = { fraction: 0.15, bytes: 4 * gibibyte };
-const defaultFull: SpaceMark = { fraction: 0.05, bytes: gibibyte };
+/** Nothing fills a disk faster, all processes on it together. */
+const fillBytesPerMs = 0.5 * mebibyte;
+const pauseMsLeast = 100;
+const pauseMsMost = 5000;
 
-export function spaceLevel(
-  free: number,
-  size: number,
-  low: SpaceMark = defaultLow,
-  full: SpaceMark = defaultFull,
-  before: SpaceLevel = 'ok',
-): SpaceLevel {
-  // A mark that was passed is left behind only with some room to spare: a disk at the mark must not go to and fro.
-  const below = (mark: SpaceMark, passed: boolean): boolean =>
-    free < Math.min(mark.fraction * size, mark.bytes) * (passed ? backFactor : 1);
-  if (below(full, before === 'full')) return 'full';
-  return below(low, before !== 'ok') ? 'low' : 'ok';
+/**
+ * A part of a small volume, an amount of a large one. LevelDB writes tables anew before it deletes the old ones, at worst
+ * as much again as there is, and several stores on one volume do so at the same moments. So on a small volume at least
+ * half stays free of values; from some 100 MiB of tables on a compaction takes in only a part of them.
+ */
+export function marksOf(sizeBytes: number): SpaceMarks {
+  const low = Math.max(Math.min(0.15 * sizeBytes, 4 * gibibyte), Math.min(0.5 * sizeBytes, 256 * mebibyte));
+  const full = Math.max(Math.min(0.05 * sizeBytes, gibibyte), Math.min(0.25 * sizeBytes, 128 * mebibyte));
+  return { low, full, least: full / 2 };
 }
 
-/** Looks once, and sees to the ballast. Rejects when the file system does not answer. */
+export function spaceLevel(free: number, marks: SpaceMarks, before: SpaceLevel = 'ok'): SpaceLevel {
+  // A mark that was passed is left behind only with some room to spare: a disk at the mark must not go to and fro.
+  const below = (mark: number, passed: boolean): boolean => free < mark * (passed ? backFactor : 1);
+  if (below(marks.full, before === 'full')) return 'full';
+  return below(marks.low, before !== 'ok') ? 'low' : 'ok';
+}
+
+/** Looks once. Rejects when the file system does not answer. */
 export async function lookAtSpace(
-  { folder, low, full, ballastBytes = 0 }: SpaceOptions,
+  { folder, marks: marksBySize = marksOf }: SpaceOptions,
   before: SpaceLevel = 'ok',
 ): Promise<Space> {
   const found = await statfs(folder);
   const freeBytes = found.bavail * found.bsize;
   const sizeBytes = found.blocks * found.bsize;
-  const level = spaceLevel(freeBytes, sizeBytes, low, full, before);
-  if (ballastBytes > 0) await seeToBallast(join(folder, 'ballast'), level, freeBytes, ballastBytes);
-  return { level, freeBytes, sizeBytes };
+  const marks = marksBySize(sizeBytes);
+  return { level: spaceLevel(freeBytes, marks, before), freeBytes, sizeBytes, marks };
+}
+
+/** The less is left, the sooner: no disk passes the low mark long before it is looked at. */
+export function pauseAfter({ freeBytes, marks }: Space): number {
+  const fullInMs = (freeBytes - marks.low) / fillBytesPerMs;
+  return Math.min(pauseMsMost, Math.max(pauseMsLeast, fullInMs));
 }
 
 /**
@@ -69,42 +75,24 @@ export async function lookAtSpace(
  */
 export async function watchSpace(
   options: SpaceOptions,
-  everyMs: number,
   signal: AbortSignal,
   tell: (space: Space) => void,
 ): Promise<void> {
   let before: SpaceLevel = 'ok';
   while (!signal.aborted) {
-    const space: Space = await lookAtSpace(options, before).catch(
-      (): Space => ({ level: 'full', freeBytes: 0, sizeBytes: 0 }),
-    );
+    const space: Space = await lookAtSpace(options, before).catch(() => noAnswer);
     before = space.level;
     if (!signal.aborted) tell(space);
     // Rejects when the signal aborts, which ends the loop.
-    await sleep(everyMs, undefined, { signal, ref: false }).catch(() => {});
+    await sleep(pauseAfter(space), undefined, { signal, ref: false }).catch(() => {});
   }
 }
 
-async function seeToBallast(path: string, level: SpaceLevel, free: number, bytes: number): Promise<void> {
-  if (level === 'full') await rm(path, { force: true });
-  else if (level === 'ok' && free > 4 * bytes && (await sizeOf(path)) < bytes)
-    await writeBallast(path, bytes);
-}
+const noMarks: SpaceMarks = { low: 0, full: 0, least: 0 };
+const noAnswer: Space = { level: 'full', freeBytes: 0, sizeBytes: 0, marks: noMarks };
+/** Before the first look. */
+export const notLooked: Space = { level: 'ok', freeBytes: 0, sizeBytes: 0, marks: noMarks };
 
-const sizeOf = (path: string): Promise<number> =>
-  stat(path).then(
-    (found) => found.size,
-    () => 0,
-  );
-
-/** Written, not only sized: a file with holes would give nothing back. */
-async function writeBallast(path: string, bytes: number): Promise<void> {
-  const file = await open(path, 'w');
-  try {
-    const block = Buffer.alloc(mebibyte, 0xb5);
-    for (let left = bytes; left > 0; left -= block.length)
-      await file.write(block.subarray(0, Math.min(left, block.length)));
-  } finally {
-    await file.close();
-  }
-}
+/** Whether a store failed for want of room, by its words: then a new start helps once there is some. */
+export const isForWantOfRoom = (why: string): boolean =>
+  /ENOSPC|EDQUOT|No space left on device|quota exceeded/i.test(why);

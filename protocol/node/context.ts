@@ -43,6 +43,9 @@ export class NodeContext implements Context {
   get failed(): boolean {
     return this.#s.control.failed !== '';
   }
+  get noRoom(): boolean {
+    return this.#s.control.noRoom;
+  }
 
   /** Compared now, at every use: a lease that ran out is out, whatever was promised before. */
   leaseCovers(r: Replica): boolean {

@@ -84,8 +84,8 @@ export type NodeEvent =
       readonly maxBytes: number;
     }
   | { readonly kind: 'persisted'; readonly batch: number }
-  /** The store failed: this process never acknowledges anything again. */
-  | { readonly kind: 'failed'; readonly why: string }
+  /** The store failed: this process never acknowledges anything again. `noRoom`: because its disk was full. */
+  | { readonly kind: 'failed'; readonly why: string; readonly noRoom: boolean }
   /** `entry`: the stored record of the key, null = absent, 'corrupt' = its checksum does not hold. */
   | { readonly kind: 'fetched'; readonly id: number; readonly entry: Uint8Array | null | 'corrupt' }
   /** Log entries from the asked sequence on, contiguous; empty when they are no longer retained, 'corrupt' when damaged. */

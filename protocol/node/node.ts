@@ -118,7 +118,7 @@ export class NodeCore implements NodeCoreContract {
       case 'persisted':
         return this.#onPersisted(event.batch);
       case 'failed':
-        return this.#onFailed(event.why);
+        return this.#onFailed(event);
       case 'fetched':
         return this.#onFetched(event.id, event.entry);
       case 'logRead': {
@@ -312,10 +312,11 @@ export class NodeCore implements NodeCoreContract {
   }
 
   /** Nothing is acknowledged after a failed write: what the disk holds is not known any more (P65). */
-  #onFailed(why: string): void {
+  #onFailed({ why, noRoom }: NodeEvent & { kind: 'failed' }): void {
     const s = this.#state;
     if (s.control.failed !== '') return;
     s.control.failed = why;
+    s.control.noRoom = noRoom;
     s.control.urgent = true;
     this.#ctx.notice('error', 'store.failed', { why });
   }
@@ -410,6 +411,7 @@ function createState(config: NodeConfig, boot: Boot, now: Now): NodeState {
       leaving: false,
       left: false,
       failed: '',
+      noRoom: false,
       identityNews: false,
     },
     scrub: noScrub(now.mono, config.scrub),

@@ -7,7 +7,7 @@ import type { Limits } from '../limits.ts';
 import { unpin } from '../replica/pins.ts';
 import { canRead, read } from '../replica/reading.ts';
 import { isHead, type Replica } from '../replica/state.ts';
-import { write } from '../replica/writing.ts';
+import { storeFailed, write } from '../replica/writing.ts';
 import { failure } from '../replies.ts';
 import type { Condition, ReadRequest, Reply, Request, WriteRequest } from '../requests.ts';
 import { slotOf } from '../slots.ts';
@@ -52,13 +52,13 @@ function begin(s: NodeState, ctx: NodeContext, tag: number, q: Request): void {
   if (q.op === 'get') {
     if (r !== undefined && answersReads(r, q)) return read(r, ctx, tag, q, until);
     const to = q.passOn ? pickReader(s, slot) : null;
-    return to === null ? ctx.reply(tag, notHere(s, slot, q, r)) : pass(s, ctx, tag, q, to, until);
+    return to === null ? ctx.reply(tag, notHere(s, ctx, slot, q, r)) : pass(s, ctx, tag, q, to, until);
   }
   if (r !== undefined && isHead(r) && r.installing === null) return write(r, ctx, tag, q, until);
   const head = routeOf(s, slot)?.members[0];
   if (q.passOn && head !== undefined && head.node !== s.config.name && s.links.get(head.node)?.up === true)
     return pass(s, ctx, tag, q, head.node, until);
-  ctx.reply(tag, notHere(s, slot, q, r));
+  ctx.reply(tag, notHere(s, ctx, slot, q, r));
 }
 
 function answersReads(r: Replica, q: ReadRequest): boolean {
@@ -83,7 +83,7 @@ function pickReader(s: NodeState, slot: Slot): NodeName | null {
   return able.length === 0 ? null : (able[s.turn % able.length] as { node: NodeName }).node;
 }
 
-function notHere(s: NodeState, slot: Slot, q: Request, r: Replica | undefined): Reply {
+function notHere(s: NodeState, ctx: NodeContext, slot: Slot, q: Request, r: Replica | undefined): Reply {
   const route = routeOf(s, slot) ?? null;
   const head = route?.members[0]?.node ?? 'nobody yet';
   if (route === null)
@@ -91,6 +91,8 @@ function notHere(s: NodeState, slot: Slot, q: Request, r: Replica | undefined): 
       'NOT_READY',
       `slot ${slot} has no chain yet; wait until the cluster is ready and ask again`,
     );
+  // What a failed store does not take down is never installed.
+  if (r?.installing && ctx.failed) return storeFailed(ctx, q);
   if (r?.installing)
     return failure('NOT_READY', `the chain of slot ${slot} is changing; ask again`, { route });
   if (q.op !== 'get')

@@ -64,7 +64,10 @@ export interface Control {
   admitted: boolean;
   leaving: boolean;
   left: boolean;
+  /** Why the store failed; '' = it did not. */
   failed: string;
+  /** It failed because its disk was full. */
+  noRoom: boolean;
   identityNews: boolean;
 }
 

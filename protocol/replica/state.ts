@@ -344,6 +344,8 @@ export interface Context {
   readonly clockTrusted: boolean;
   /** The store failed: nothing is acknowledged any more. */
   readonly failed: boolean;
+  /** It failed because its disk was full. */
+  readonly noRoom: boolean;
   /** The member of the replica's chain whose disk has the least room; null when all have enough. */
   tightest(r: Replica): TightDisk | null;
   linkUp(peer: NodeName): boolean;

@@ -5,7 +5,7 @@
 import { type Entry, type EntryKind, makeEntry, type Refusal, readEntry, storesValue } from '../entry.ts';
 import { kindLevels } from '../features.ts';
 import { failure } from '../replies.ts';
-import type { Condition, Failure, WriteRequest } from '../requests.ts';
+import type { Condition, Failure, Request, WriteRequest } from '../requests.ts';
 import { type MonoMs, origin, type Position, type Seq } from '../words.ts';
 import { take } from './chain.ts';
 import { look } from './dedupe.ts';
@@ -84,13 +84,7 @@ function admit(r: Replica, ctx: Context, tag: number, q: WriteRequest): boolean 
     ctx.reply(tag, f);
     return false;
   };
-  if (ctx.failed)
-    return refuse(
-      failure(
-        'STORE_FAILED',
-        `the store of ${ctx.name} failed; it takes no writes until it is replaced or restarted`,
-      ),
-    );
+  if (ctx.failed) return refuse(storeFailed(ctx, q));
   const first = r.requests.get(q.client)?.get(q.number);
   if (first !== undefined) {
     // The first attempt is on its way down the chain: wait for that very entry (R9).
@@ -135,6 +129,18 @@ function admit(r: Replica, ctx: Context, tag: number, q: WriteRequest): boolean 
       failure('OVERLOADED', `too many writes of all slots wait at ${ctx.name}; slow down and try again`),
     );
   return true;
+}
+
+/** Reads may find another member that answers; a write is told what is wrong. */
+export function storeFailed({ name, noRoom }: Pick<Context, 'name' | 'noRoom'>, q: Request): Failure {
+  if (!noRoom)
+    return failure(
+      'STORE_FAILED',
+      `the store of ${name} failed; it takes no writes until it is replaced or restarted`,
+    );
+  const why = `the disk of ${name} is full and its store failed; give it a larger volume or delete other files on it: ${name} starts anew by itself when there is room`;
+  if (q.op === 'get') return failure('STORE_FAILED', why);
+  return failure('DISK_FULL', why, { outcome: q.retry ? 'indefinite' : 'definite' });
 }
 
 /** Growth is refused for the whole chain before any of its disks is full; deletes make room (rule 2.12). */

@@ -22,6 +22,7 @@ export class SmallContext implements Context {
   readonly clockTrusted = true;
   readonly tightest = (): null => null;
   readonly failed = false;
+  readonly noRoom = false;
   readonly replies: { readonly tag: number; readonly reply: Reply }[] = [];
   readonly #w: World;
   readonly #at: number;

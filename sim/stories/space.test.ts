@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { inspect } from '../../protocol/coordinator/inspect.ts';
 import { nodeName } from '../../protocol/words.ts';
 import { Desk, stateOf } from './desk.ts';
-import { put, Stage } from './stage.ts';
+import { get, put, Stage } from './stage.ts';
 
 function chainOf(...names: string[]): Stage {
   const stage = new Stage(names);
@@ -69,6 +69,31 @@ describe('2.12: room on disk', () => {
     stage.run();
     expect(stage.reply(ordered)).toMatchObject({ kind: 'written' });
     expect(stage.read('b')).toBe('1');
+  });
+
+  test('a store that failed for want of room says so, also where its chain cannot change any more', () => {
+    const stage = chainOf('a', 'b');
+    stage.failStore('a', true);
+    expect(tries(stage)).toEqual(nothing);
+    stage.order(2, ['a']);
+    stage.run();
+    const answers = [put('1'), put('2', { retry: true }), get('k')].map((request) => {
+      const tag = stage.ask('a', request);
+      stage.run();
+      return stage.reply(tag);
+    });
+    const message = expect.stringMatching(/the disk of a is full.*starts anew by itself when there is room/);
+    expect(answers).toMatchObject([
+      { code: 'DISK_FULL', outcome: 'definite', message },
+      { code: 'DISK_FULL', outcome: 'indefinite', message },
+      { code: 'STORE_FAILED', message },
+    ]);
+  });
+
+  test('a store that failed otherwise is not called full', () => {
+    const stage = chainOf('a', 'b');
+    stage.failStore('a', false);
+    expect(tries(stage)).toEqual(['STORE_FAILED', 'STORE_FAILED']);
   });
 
   test('a head that lost the message hears it again: every second, and on a new link', () => {

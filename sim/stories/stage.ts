@@ -372,6 +372,13 @@ export class Stage {
     this.run();
   }
 
+  /** The store of `name` refused a write, for want of room or for good. */
+  failStore(name: string, noRoom: boolean): void {
+    const why = noRoom ? 'no space left on the disk' : 'input/output error';
+    this.#handle(this.actor(name), { kind: 'failed', why, noRoom });
+    this.run();
+  }
+
   /** How many peers `name` knows of whose disks are short of room. */
   tightPeers = (name: string): number => this.actor(name).core.view().tightPeers;
 

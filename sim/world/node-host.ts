@@ -293,7 +293,7 @@ export function createNodeHost(
   function fail(why: string): void {
     failed = true;
     trace.note('diskfail', options.process, 0, -1, () => `${config.name} ${why}`);
-    loop.deliver({ kind: 'failed', why });
+    loop.deliver({ kind: 'failed', why, noRoom: why.includes('no space') });
   }
 
   /** Looks at the disk, as long as it is short of room and for a while after. */

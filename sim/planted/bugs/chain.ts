@@ -254,7 +254,7 @@ export const chainBugs: readonly PlantedBug[] = [
   bug('failed-disk-believed', 'P65', 'a write that failed counts as written', [
     edit(
       'node/node.ts',
-      'return this.#onFailed(event.why);',
+      'return this.#onFailed(event);',
       'return this.#onPersisted(this.#state.flight?.batch.id ?? 0);',
     ),
   ]),
