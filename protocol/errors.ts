@@ -27,6 +27,7 @@ export const errorCodes = {
   UNAVAILABLE: 'definite',
   NOT_FOUND: 'definite',
   INTERNAL: 'indefinite',
+  /** Definite for a first attempt: nothing was done, and the answer carries the slot time to send it again with. */
   SESSION_EXPIRED: 'indefinite',
   AMBIGUOUS: 'indefinite',
   DEADLINE_EXCEEDED: 'indefinite',

@@ -189,8 +189,11 @@ function end(table: Dedupe, client: ClientId, s: Session): void {
 export type Known =
   | { readonly kind: 'new' }
   | { readonly kind: 'done'; readonly result: WriteResult }
-  /** Older than the horizon or than what there is room for, or below the client's window: it may have been executed (R18). */
-  | { readonly kind: 'expired' };
+  /** It is not executed; an earlier attempt may have been (R18). */
+  | { readonly kind: 'expired'; readonly why: Expiry };
+
+/** It names no slot time; it is numbered below the client's window; or it is older than the horizon or than what there is room for. */
+export type Expiry = 'untimed' | 'answered' | 'old';
 
 export function look(
   table: Dedupe,
@@ -202,11 +205,11 @@ export function look(
   const session = table.sessions.get(client);
   const result = session?.results.get(number);
   if (result !== undefined) return { kind: 'done', result };
-  if (session !== undefined && number < session.floor) return { kind: 'expired' };
+  if (session !== undefined && number < session.floor) return { kind: 'expired', why: 'answered' };
   // Nobody executes a request that names no time: a client that knows none asks so, and has nothing to fear from it.
-  if (slotTime === 0) return { kind: 'expired' };
-  if (slotTime < table.time - horizonMs) return { kind: 'expired' };
+  if (slotTime === 0) return { kind: 'expired', why: 'untimed' };
+  if (slotTime < table.time - horizonMs) return { kind: 'expired', why: 'old' };
   // Its entry would have a stamp from its slot time on: at or below what was forgotten it may have been one of those.
-  if (slotTime <= table.forgotten.stamp) return { kind: 'expired' };
+  if (slotTime <= table.forgotten.stamp) return { kind: 'expired', why: 'old' };
   return { kind: 'new' };
 }

@@ -6,9 +6,9 @@ import { type Entry, type EntryKind, makeEntry, type Refusal, readEntry, storesV
 import { kindLevels } from '../features.ts';
 import { failure } from '../replies.ts';
 import type { Condition, Failure, Request, WriteRequest } from '../requests.ts';
-import { type MonoMs, origin, type Position, type Seq } from '../words.ts';
+import { type MonoMs, origin, type Position, type Seq, type WallMs } from '../words.ts';
 import { take } from './chain.ts';
-import { look } from './dedupe.ts';
+import { type Expiry, look } from './dedupe.ts';
 import type { Item, RefusedBy } from './log.ts';
 import { pinNews, unpin } from './pins.ts';
 import { proveRefusal } from './reading.ts';
@@ -97,17 +97,7 @@ function admit(r: Replica, ctx: Context, tag: number, q: WriteRequest): boolean 
     ctx.reply(tag, resultReply(known.result, r.dedupe.time));
     return false;
   }
-  if (known.kind === 'expired')
-    return refuse(
-      failure(
-        'SESSION_EXPIRED',
-        'this request number is older than what the chain remembers: it may have been executed or not',
-        {
-          slotTime: Math.max(1, r.dedupe.time),
-          outcome: q.retry ? 'indefinite' : 'definite',
-        },
-      ),
-    );
+  if (known.kind === 'expired') return refuse(expired(known.why, Math.max(1, r.dedupe.time), q));
   if (!ctx.clockTrusted)
     return refuse(
       failure(
@@ -129,6 +119,23 @@ function admit(r: Replica, ctx: Context, tag: number, q: WriteRequest): boolean 
       failure('OVERLOADED', `too many writes of all slots wait at ${ctx.name}; slow down and try again`),
     );
   return true;
+}
+
+/** This attempt was not executed and never will be. Of earlier ones, which a retry speaks of, nothing is known any more. */
+function expired(why: Expiry, slotTime: WallMs, q: WriteRequest): Failure {
+  const cause = {
+    untimed: 'the write names no slot time',
+    answered: `request ${q.number} is below the numbers that the session keeps open`,
+    old: 'the slot time of the write is older than what the chain remembers',
+  }[why];
+  const next = why === 'answered' ? 'under a new request number' : `with slot time ${slotTime}`;
+  const fate = q.retry
+    ? 'whether an earlier attempt was executed is not known any more; read the key to find out'
+    : `nothing was done; send it again ${next}`;
+  return failure('SESSION_EXPIRED', `${cause}: ${fate}`, {
+    slotTime,
+    outcome: q.retry ? 'indefinite' : 'definite',
+  });
 }
 
 /** Reads may find another member that answers; a write is told what is wrong. */

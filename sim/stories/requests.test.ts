@@ -294,6 +294,30 @@ describe('R18: a request that is older than what the chain remembers is not exec
     expect(stage.replica('h').log.end.seq).toBe(2);
   });
 
+  test('one that names no slot time: nothing was done, and it is told what to send', () => {
+    const stage = chainOf('h', 't');
+    const request = put('first', { slotTime: 0 });
+    const told = (again: Partial<typeof request>) => {
+      const tag = stage.ask('h', { ...request, ...again });
+      stage.run();
+      return stage.reply(tag);
+    };
+    const refused = told({});
+    expect(refused).toMatchObject({
+      code: 'SESSION_EXPIRED',
+      outcome: 'definite',
+      message: expect.stringMatching(
+        /names no slot time: nothing was done; send it again with slot time \d+$/,
+      ),
+    });
+    expect(told({ retry: true })).toMatchObject({
+      outcome: 'indefinite',
+      message: expect.stringContaining('whether an earlier attempt was executed is not known any more'),
+    });
+    expect(told({ slotTime: refused?.kind === 'failed' ? refused.slotTime : 0 })?.kind).toBe('written');
+    expect(stage.read('t')).toBe('first');
+  });
+
   test("one that is numbered below its client's window", () => {
     const stage = chainOf('h', 't');
     const late = put('late', { number: requestNumber(900_000), floor: requestNumber(900_000) });
@@ -301,7 +325,15 @@ describe('R18: a request that is older than what the chain remembers is not exec
     stage.run();
     const tag = stage.ask('h', { ...late, retry: true });
     stage.run();
-    expect(stage.reply(tag)).toMatchObject({ code: 'SESSION_EXPIRED' });
+    expect(stage.reply(tag)).toMatchObject({ code: 'SESSION_EXPIRED', outcome: 'indefinite' });
+    const first = stage.ask('h', late);
+    stage.run();
+    expect(stage.reply(first)).toMatchObject({
+      outcome: 'definite',
+      message: expect.stringMatching(
+        /below the numbers .*: nothing was done; send it again under a new request number/,
+      ),
+    });
     expect(stage.read('t')).toBe('later');
   });
 

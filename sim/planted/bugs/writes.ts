@@ -176,7 +176,13 @@ export const writeBugs: readonly PlantedBug[] = [
     'forgotten-executed',
     'R18',
     'a request that may be one of the forgotten ones is executed',
-    [edit('replica/dedupe.ts', "if (slotTime <= table.forgotten.stamp) return { kind: 'expired' };", '')],
+    [
+      edit(
+        'replica/dedupe.ts',
+        "if (slotTime <= table.forgotten.stamp) return { kind: 'expired', why: 'old' };",
+        '',
+      ),
+    ],
     inStory('R18'),
   ),
   bug(
@@ -203,7 +209,13 @@ export const writeBugs: readonly PlantedBug[] = [
     'expired-executed',
     'R18',
     'a request older than the table of results is executed',
-    [edit('replica/dedupe.ts', "if (slotTime < table.time - horizonMs) return { kind: 'expired' };", '')],
+    [
+      edit(
+        'replica/dedupe.ts',
+        "if (slotTime < table.time - horizonMs) return { kind: 'expired', why: 'old' };",
+        '',
+      ),
+    ],
     'clocks',
   ),
   bug(
@@ -213,7 +225,7 @@ export const writeBugs: readonly PlantedBug[] = [
     [
       edit(
         'replica/dedupe.ts',
-        "if (session !== undefined && number < session.floor) return { kind: 'expired' };",
+        "if (session !== undefined && number < session.floor) return { kind: 'expired', why: 'answered' };",
         '',
       ),
     ],
