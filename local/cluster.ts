@@ -38,6 +38,7 @@ const lookMs = 50;
 /** A node without coordinators stops at once; its last write may take long on a slow disk. */
 const stopMsMax = 15_000;
 const noteAgainMs = 5000;
+const noteTellMs = 60_000;
 
 /**
  * Starts every process and resolves when every chain has all of its members. In a cluster that ran before, nodes that do
@@ -76,8 +77,8 @@ class Running implements LocalCluster {
   #fatal: LocalError | null = null;
   #stopping: Promise<void> | null = null;
   #noting: Promise<void> = Promise.resolve();
-  /** Why the last note could not be written; '' = it was. */
-  #noteTrouble = '';
+  /** When it was last told that a note could not be written. */
+  #noteToldAt = Number.NEGATIVE_INFINITY;
   #noteAgain: NodeJS.Timeout | undefined;
 
   constructor(options: StartOptions, folder: DataFolder) {
@@ -218,24 +219,21 @@ class Running implements LocalCluster {
     await this.#folder.release();
   }
 
-  /** Notes who runs what. A disk that does not take it ends nothing: it is told once, and tried again. */
+  /** Notes who runs what. A disk that does not take it ends nothing: it is told once a minute, and tried again. */
   #note(): void {
     clearTimeout(this.#noteAgain);
     this.#noting = this.#noting
       .then(() => this.#folder.note(this.#noteOfNow()))
-      .then(
-        () => {
-          this.#noteTrouble = '';
-        },
-        ({ message }: Error) => {
-          if (this.#noteTrouble !== message)
-            this.#options.report.say(
-              `${message}. The cluster goes on; until it is written chainctl local may not see what runs here`,
-            );
-          this.#noteTrouble = message;
-          this.#noteAgain = setTimeout(() => this.#note(), noteAgainMs);
-        },
-      );
+      .catch(({ message }: Error) => {
+        const now = performance.now();
+        if (now - this.#noteToldAt > noteTellMs) {
+          this.#noteToldAt = now;
+          this.#options.report.say(
+            `${message}. The cluster goes on; until it is written chainctl local may not see what runs here`,
+          );
+        }
+        this.#noteAgain = setTimeout(() => this.#note(), noteAgainMs);
+      });
   }
 
   #noteOfNow(): RunnerNote {
