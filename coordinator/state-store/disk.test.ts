@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,3 +97,29 @@ async function ownFolder(): Promise<string> {
   onTestFinished(() => rm(folder, { recursive: true }));
   return folder;
 }
+
+test('a full disk fails that save with a sentence, and takes it when there is room', async ({ skip }) => {
+  const folder = await folderOf();
+  try {
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder], { stdio: 'pipe' });
+  } catch (error) {
+    await rm(folder, { recursive: true });
+    const reason = `no small file system can be mounted here: ${(error as Error).message.split('\n').at(1) ?? error}`;
+    console.warn(`skipped: ${reason}`);
+    return skip(reason);
+  }
+  try {
+    const store = await openDiskStateStore(folder);
+    const filler = join(folder, 'filler');
+    await writeFile(filler, Buffer.alloc(512 * 1024)).catch(() => {});
+    await expect(store.write('state', '{}', null)).rejects.toThrow(
+      /the state cannot be saved in .*: ENOSPC.*make room on it/,
+    );
+    expect(await readdir(folder)).toEqual(['filler']);
+    await rm(filler);
+    expect(await store.write('state', '{}', null)).toMatchObject({ kind: 'written' });
+  } finally {
+    execFileSync('/bin/umount', [folder]);
+    await rm(folder, { recursive: true });
+  }
+});

@@ -69,7 +69,10 @@ class DiskStateStore implements StateStore {
       await link(draft, this.#file(object, number));
     } catch (error) {
       if (codeOf(error) === 'EEXIST') return { kind: 'conflict' };
-      throw error;
+      throw new Error(
+        `the ${object} cannot be saved in ${this.#folder}: ${(error as Error).message}; if its disk is full, make room on it`,
+        { cause: error },
+      );
     } finally {
       await rm(draft, { force: true });
     }

@@ -23,6 +23,7 @@ import {
   takeUnproven,
 } from './replay.ts';
 import { bootSlot } from './slots.ts';
+import { isForWantOfRoom } from './space.ts';
 import { type Durability, type Opened, type Retention, StoreError } from './store.ts';
 import { checkTables } from './tables.ts';
 import { Writes } from './writes.ts';
@@ -188,7 +189,7 @@ function refused(folder: string, error: unknown): StoreError {
   if (codeOf(error) === 'LEVEL_CORRUPTION') return corrupt(folder, cause.message, error);
   return new StoreError(
     'STORE_FAILED',
-    `store ${folder} cannot be opened: ${cause.message}; check permissions and the disk.`,
+    `store ${folder} cannot be opened: ${cause.message}; ${isForWantOfRoom(cause.message) ? 'make room on its disk' : 'check permissions and the disk'}.`,
     error,
   );
 }
