@@ -9,6 +9,7 @@ import type { HistoryRecord } from './checker/history.ts';
 import { readsOf, wrongIn } from './checker/pages.ts';
 import { createFaults, type Faults, type SideEffect } from './faults/generator.ts';
 import { trimNow } from './faults/processes.ts';
+import { goesOnFromOlder } from './faults/set-back.ts';
 import { createInvariants, type Invariants, type Violation } from './invariants/invariants.ts';
 import type { Plan } from './plan.ts';
 import { restartEverything, type Steps, settle } from './settle.ts';
@@ -102,6 +103,9 @@ export function run(plan: Plan, options: RunOptions = {}): RunResult {
       broke: (host, error) => invariants.fail('core', -1, `${host.name}: ${error.stack ?? error.message}`),
       coordinatorBroke: (name, error) =>
         invariants.fail('core', -1, `${name}: ${error.stack ?? error.message}`),
+      saved: (by, before, after) => {
+        if (holder.world !== null) holder.excuse ||= goesOnFromOlder(holder.world, by, before, after);
+      },
       effect: (what) => holder.faults?.noteEffect(`message ${what as SideEffect}`),
       started: invariants.started,
       ended() {},

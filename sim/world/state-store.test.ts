@@ -10,7 +10,12 @@ function stand(seed = 1): {
   run(): void;
 } {
   const schedule = createSchedule();
-  const store = createStateStore(schedule, createRandom(seed), () => {});
+  const store = createStateStore(
+    schedule,
+    createRandom(seed),
+    () => {},
+    () => {},
+  );
   const run = (): void => {
     while (schedule.step());
   };

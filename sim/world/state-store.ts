@@ -32,10 +32,12 @@ const patienceMs = 800;
 /** Old states that a stranger may find in a backup. */
 const keptStates = 24;
 
+/** `saved` is told of each state that a coordinator saves once a stranger's hand was there. */
 export function createStateStore(
   schedule: Schedule,
   random: Random,
   effect: (what: string) => void,
+  saved: (by: string, before: string | null, after: string) => void,
 ): StateStore {
   const objects = new Map<StoredObject, { value: string; tag: number }>();
   const closedTo = new Set<string>();
@@ -43,17 +45,23 @@ export function createStateStore(
   let unknown = 0;
   let tag = 0;
   let pending = 0;
-  const saved: string[] = [];
+  const history: string[] = [];
+  let isTampered = false;
 
-  function later(call: StoreCall, ms: number, then: (outcome: StoreOutcome) => void = () => {}): void {
+  function later(
+    from: string,
+    call: StoreCall,
+    ms: number,
+    then: (outcome: StoreOutcome) => void = () => {},
+  ): void {
     if (call.op === 'write') pending++;
     schedule.after(ms, () => {
       if (call.op === 'write') pending--;
-      then(apply(call));
+      then(apply(from, call));
     });
   }
 
-  function apply(call: StoreCall): StoreOutcome {
+  function apply(from: string, call: StoreCall): StoreOutcome {
     const now = objects.get(call.object);
     if (call.op === 'read')
       return { kind: 'read', value: now?.value ?? null, tag: now === undefined ? null : `${now.tag}` };
@@ -64,8 +72,9 @@ export function createStateStore(
     tag++;
     objects.set(call.object, { value: call.value, tag });
     if (call.object === 'state') {
-      saved.push(call.value);
-      if (saved.length > keptStates) saved.shift();
+      history.push(call.value);
+      if (history.length > keptStates) history.shift();
+      if (isTampered) saved(from, now?.value ?? null, call.value);
     }
     return { kind: 'written', tag: `${tag}` };
   }
@@ -74,7 +83,7 @@ export function createStateStore(
     call(from, call, answer) {
       const isClosed = closed || closedTo.has(from);
       if (!isClosed && !random.chance(unknown)) {
-        later(call, random.between(0.5, 8), (outcome) =>
+        later(from, call, random.between(0.5, 8), (outcome) =>
           schedule.after(random.between(0.5, 8), () => answer(outcome)),
         );
         return;
@@ -82,8 +91,8 @@ export function createStateStore(
       effect(isClosed ? 'outage' : 'unknown');
       // Lost on the way there, or only the answer is lost, or it takes effect after the caller gave up.
       const fate = isClosed ? random.int(4) : 1 + random.int(3);
-      if (fate === 2) later(call, random.between(0.5, 8));
-      if (fate === 3) later(call, random.between(patienceMs, 3 * patienceMs));
+      if (fate === 2) later(from, call, random.between(0.5, 8));
+      if (fate === 3) later(from, call, random.between(patienceMs, 3 * patienceMs));
       schedule.after(patienceMs, () =>
         answer({ kind: 'unknown', why: 'the state store did not answer in time' }),
       );
@@ -104,11 +113,12 @@ export function createStateStore(
     },
     peek: (object) => objects.get(object)?.value ?? null,
     get decided() {
-      return saved.at(-1) ?? null;
+      return history.at(-1) ?? null;
     },
-    saved,
+    saved: history,
     tamper(object, value) {
       tag++;
+      if (object === 'state') isTampered = true;
       if (value === null) objects.delete(object);
       else objects.set(object, { value, tag });
     },

@@ -47,6 +47,8 @@ export interface WorldObserver extends NodeObserver {
   started(host: NodeHost): void;
   ended(host: NodeHost): void;
   coordinatorBroke(name: string, error: Error): void;
+  /** A coordinator saved its state, in a run in which a stranger changed the object before. */
+  saved(by: string, before: string | null, after: string): void;
 }
 
 export interface World extends HostWorld {
@@ -100,7 +102,12 @@ export function createWorld({ plan, observer, trace: wanted, createCoordinatorCo
     { schedule, random: random.fork(), tell: (e) => observer.effect(e) },
     plan.network,
   );
-  const store = createStateStore(schedule, random.fork(), (e) => observer.effect(e));
+  const store = createStateStore(
+    schedule,
+    random.fork(),
+    (e) => observer.effect(e),
+    (by, before, after) => observer.saved(by, before, after),
+  );
   const hostWorld: HostWorld = { schedule, random: random.fork(), network, trace };
   const history: HistoryRecord[] = [];
   const requests = new Map<HistoryRecord, string>();
