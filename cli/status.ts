@@ -64,8 +64,13 @@ const reasonsShown = 8;
 
 type Node = ClusterStatus['nodes'][number];
 
-function healthOf({ health, leaving, left, failed, silentMs }: Node, { colour }: Settings): string {
+function healthOf({ health, leaving, left, failed, silentMs, why }: Node, { colour }: Settings): string {
   if (failed !== '') return colour('red', `store failed: ${failed}`);
+  if (why !== '')
+    return colour(
+      health === 'dead' ? 'red' : 'yellow',
+      `${health === 'dead' ? 'dead' : 'held back'}: ${why}`,
+    );
   if (health === 'dead') return colour('red', `dead, silent for ${Math.round(silentMs / 1000)} s`);
   if (leaving) return colour('yellow', left ? 'drained' : 'draining');
   return health === 'healthy' ? colour('green', health) : colour('yellow', health);

@@ -87,16 +87,20 @@ function status(host: CoordinatorHost): StatusResponse {
         leaving: n.draining,
         left: n.chains === 0,
         failed: n.failed,
+        why: n.why,
       }),
     ),
     chains: view.chains.flatMap((c) => {
       const assignment = chains.get(c.slot);
       if (assignment === undefined) return [];
       const serving = c.members.filter((m) => m.state === 'serving').length;
-      return [{ assignment, serving, desired: host.desired.replicationFactor, why: c.reason }];
+      return [{ assignment, serving, desired: host.desired.replicationFactor, why: c.waiting || c.reason }];
     }),
   };
 }
 
-const healthOf = (state: CoordinatorView['nodes'][number]['status']): NodeStatus['health'] =>
-  state === 'healthy' || state === 'suspect' ? state : 'dead';
+/** One that is only held back is heard, and serves what it has. */
+function healthOf(state: CoordinatorView['nodes'][number]['status']): NodeStatus['health'] {
+  if (state === 'flapping') return 'suspect';
+  return state === 'healthy' || state === 'suspect' ? state : 'dead';
+}

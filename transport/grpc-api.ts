@@ -121,6 +121,7 @@ export interface NodeStatus {
   readonly leaving: boolean;
   readonly left: boolean;
   readonly failed: string;
+  readonly why: string;
 }
 
 export interface ChainStatus {
@@ -215,6 +216,7 @@ const nodeStatus = message<NodeStatus>('NodeStatus', {
   leaving: bool(8),
   left: bool(9),
   failed: text(10),
+  why: text(11),
 });
 
 const chainStatus = message<ChainStatus>('ChainStatus', {

@@ -240,6 +240,7 @@ describe('a gRPC server', () => {
       leaving: false,
       left: false,
       failed: '',
+      why: 'it is held back',
     });
     const whole = {
       clusterId: 'c',

@@ -149,12 +149,16 @@ export interface CoordinatorView {
     readonly full: boolean;
     /** The last change, in words. */
     readonly reason: string;
+    /** What it waits for now; '' when it is full, or nothing is in its way. */
+    readonly waiting: string;
   }[];
   readonly nodes: readonly {
     readonly node: NodeName;
     readonly store: StoreId;
     readonly incarnation: Incarnation;
     readonly status: 'healthy' | 'suspect' | 'dead' | 'flapping' | 'failed' | 'left';
+    /** More than the status says: what holds it back, for how long, and what to do; '' = nothing. */
+    readonly why: string;
     readonly address: string;
     readonly admin: string;
     readonly grpc: string;

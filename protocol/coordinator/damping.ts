@@ -44,8 +44,12 @@ export function noteChange(s: CoordinatorState, slot: Slot): void {
   s.changes.set(slot, [...lately, s.now.mono].slice(-changesMax));
 }
 
-/** Nothing is planned for this chain now. */
-export function damped(s: CoordinatorState, slot: Slot): boolean {
+/** How long nothing is planned for this chain, in ms; 0 = it may be changed now. */
+export function restsFor(s: CoordinatorState, slot: Slot): number {
   const lately = s.changes.get(slot) ?? [];
-  return lately.length === changesMax && s.now.mono - (lately[0] as number) < changesWindowMs;
+  if (lately.length < changesMax) return 0;
+  return Math.max(0, (lately[0] as number) + changesWindowMs - s.now.mono);
 }
+
+/** Nothing is planned for this chain now. */
+export const damped = (s: CoordinatorState, slot: Slot): boolean => restsFor(s, slot) > 0;

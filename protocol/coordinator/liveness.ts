@@ -13,7 +13,7 @@ export const isDown = (status: NodeStatus): boolean =>
 
 /** Deaths within this time make a node flap; it gets no new replicas for as long. */
 const flapWindowMs = 60_000;
-const flapDeaths = 4;
+export const flapDeaths = 4;
 
 export function statusOf(s: CoordinatorState, n: SavedNode): NodeStatus {
   const h = s.heard.get(n.node);
@@ -43,6 +43,13 @@ function flapping(s: CoordinatorState, node: NodeName): boolean {
   return (
     deaths.length >= flapDeaths && deaths.filter((at) => s.now.mono - at < flapWindowMs).length >= flapDeaths
   );
+}
+
+/** How long a flapping node gets no new replicas, if it does not go down again, in ms. */
+export function heldBackFor(s: CoordinatorState, node: NodeName): number {
+  const deaths = s.lived.get(node)?.deaths ?? [];
+  const last = deaths[deaths.length - flapDeaths];
+  return last === undefined ? 0 : Math.max(0, last + flapWindowMs - s.now.mono);
 }
 
 /** Notes deaths and returns; called with every look at the cluster. */

@@ -5,6 +5,7 @@ import { serves, stable } from './chains.ts';
 import type { CoordinatorTrouble, CoordinatorView, ReplicaState } from './contract.ts';
 import { leads } from './election.ts';
 import { statusOf } from './liveness.ts';
+import { whyChain, whyNode } from './reasons.ts';
 import { type CoordinatorState, nodeOf, type SavedChain, type SavedMember } from './state.ts';
 
 export function viewOf(s: CoordinatorState): CoordinatorView {
@@ -39,14 +40,16 @@ export function viewOf(s: CoordinatorState): CoordinatorView {
               },
             ]),
       ],
-      full: stable(s, c) && c.members.length >= s.desired.replicationFactor,
+      full: isFull(s, c),
       reason: c.reason,
+      waiting: isFull(s, c) ? '' : whyChain(s, c),
     })),
     nodes: (saved?.nodes ?? []).map((n) => ({
       node: n.node,
       store: n.store,
       incarnation: n.incarnation,
       status: statusOf(s, n),
+      why: whyNode(s, n),
       address: n.place.address,
       admin: n.place.admin,
       grpc: n.place.grpc,
@@ -64,6 +67,9 @@ export function viewOf(s: CoordinatorState): CoordinatorView {
     })),
   };
 }
+
+const isFull = (s: CoordinatorState, c: SavedChain): boolean =>
+  stable(s, c) && c.members.length >= s.desired.replicationFactor;
 
 function waitingOf(s: CoordinatorState): string {
   if (s.leading.at === 'orphan' || s.leading.at === 'doubting') return s.leading.why;

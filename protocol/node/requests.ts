@@ -95,13 +95,14 @@ function notHere(s: NodeState, ctx: NodeContext, slot: Slot, q: Request, r: Repl
   if (r?.installing && ctx.failed) return storeFailed(ctx, q);
   if (r?.installing)
     return failure('NOT_READY', `the chain of slot ${slot} is changing; ask again`, { route });
+  // Named by the newest chain and not acting in it, as after a start: nobody else could answer better.
+  if (head === s.config.name && q.op !== 'get')
+    return failure('NOT_READY', `${head} is about to lead the chain of slot ${slot}; ask again`, { route });
   if (q.op !== 'get')
     return failure('NOT_HEAD', `${s.config.name} is not the head of slot ${slot}; ${head} is`, { route });
-  return failure(
-    'NOT_MEMBER',
-    `${s.config.name} does not serve slot ${slot} now; ask ${route.members.map((m) => m.node).join(', ')}`,
-    { route },
-  );
+  const others = route.members.map((m) => m.node).filter((node) => node !== s.config.name);
+  const whom = others.length === 0 ? 'it is the only member: ask again' : `ask ${others.join(', ')}`;
+  return failure('NOT_MEMBER', `${s.config.name} does not serve slot ${slot} now; ${whom}`, { route });
 }
 
 function pass(s: NodeState, ctx: NodeContext, tag: number, q: Request, to: NodeName, until: number): void {

@@ -515,7 +515,7 @@ export const coordinatorBugs: readonly PlantedBug[] = [
     'changes-undamped',
     'R47',
     'a chain that changes all the time gets no rest',
-    [edit('coordinator/damping.ts', 'return lately.length === changesMax &&', 'return false &&')],
+    [edit('coordinator/damping.ts', '=> restsFor(s, slot) > 0;', '=> false && restsFor(s, slot) > 0;')],
     inStory('R47'),
   ),
   bug(
