@@ -187,7 +187,7 @@ function recoverChain(
         whole: own?.whole ?? (!someServe || reportOf(m.node)?.state === 'serving'),
       });
     else if (!command.giveUp.includes(m.node))
-      return `${m.node}, member of slot ${slot} at version ${newest.version}, ${o === undefined ? 'has not registered; start it' : 'has lost what it held of it'}, or give it up by name`;
+      return `${m.node}, member of slot ${slot} at version ${newest.version}, ${o === undefined ? 'has not registered with what it held; start it with its data' : 'has lost what it held of it'}, or give it up by name`;
   }
   if (members.length === 0) return `every member of slot ${slot} is given up: nothing to recover from`;
   const excluded = new Map<Incarnation, { node: NodeName; incarnation: Incarnation }>();

@@ -2,10 +2,10 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { command } from '../rig/admin.ts';
+import { command, isBlank } from '../rig/admin.ts';
 import type { Rig } from '../rig/rig.ts';
 
-const recoverMs = 60_000;
+const recoverMs = 120_000;
 const shape = /^state\.(\d+)\.json$/;
 
 /** The contents of the state that are there, the oldest first. */
@@ -41,6 +41,7 @@ async function goOn(rig: Rig, restart: boolean, ms: number): Promise<string> {
   await sleep(ms);
   if (restart) for (const name of names) rig.revive(name);
   const until = performance.now() + recoverMs;
+  const giveUp = new Set<string>();
   let last = '';
   while (performance.now() < until) {
     const view = await rig.view();
@@ -50,11 +51,15 @@ async function goOn(rig: Rig, restart: boolean, ms: number): Promise<string> {
       const { ok, message } = await command(coordinator, {
         kind: 'recover',
         clusterId: rig.clusterId,
-        giveUp: [],
+        giveUp: [...giveUp],
         giveUpSlots: [],
       });
-      last = message;
       if (ok) break;
+      if (!message.includes('does not lead')) last = message;
+      // One that was replaced in this very moment holds nothing any more, and all others hold what it held.
+      const missing = /^(\S+), member of slot/.exec(message)?.[1];
+      const plan = rig.nodes.find(({ name }) => name === missing);
+      if (plan !== undefined && (await isBlank(plan))) giveUp.add(plan.name);
     }
     await sleep(500);
   }

@@ -47,6 +47,12 @@ export async function troubleOf({ ports }: ProcessPlan): Promise<string> {
   }
 }
 
+/** Whether a node's store belongs to no cluster yet; false where it does not answer. */
+export async function isBlank({ ports }: ProcessPlan): Promise<boolean> {
+  const text = await textOf(ports.admin, '/state');
+  return text !== null && (JSON.parse(text) as { clusterId: string }).clusterId === '';
+}
+
 /** What the leading coordinator says; null when none leads. */
 export async function leadersView(coordinators: readonly ProcessPlan[]): Promise<ChainsView | null> {
   const texts = await Promise.all(coordinators.map(({ ports }) => textOf(ports.admin, '/state')));
