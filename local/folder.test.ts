@@ -106,6 +106,22 @@ describe('a data folder', () => {
   });
 });
 
+test('stores of nodes that the manifest does not run any more stop the start, until a person moved them away', async () => {
+  const plan = (name: string) => ({ name }) as Layout['nodes'][number];
+  const first = await DataFolder.take(layoutOf({ nodes: [plan('node-1'), plan('node-2')] }));
+  await first.noteStores(['node-1', 'node-2']);
+  const store = join(root, 'data', 'nodes', 'node-2');
+  await mkdir(store, { recursive: true });
+  await writeFile(join(store, 'identity.json'), '{}');
+  await first.release();
+  const fewer = layoutOf({ nodes: [plan('node-1')] });
+  await expect(DataFolder.take(fewer)).rejects.toThrow(
+    /runs 1 nodes, .* stores of node-2 too.*write nodes: 2, start, run chainctl drain node-2, stop, move/,
+  );
+  await rm(store, { recursive: true });
+  await (await DataFolder.take(fewer)).release();
+});
+
 test('a node whose store is lost begins blank once, when somebody says so', async () => {
   const layout = layoutOf();
   const folder = await DataFolder.take(layout);

@@ -186,7 +186,8 @@ async function takeLock(dataDir: string): Promise<void> {
   throw new LocalError(`${path} cannot be taken: others take it at the same time; try again`);
 }
 
-function refuseOther(known: FolderState, { cluster, slots, manifest, dataDir }: Layout): void {
+function refuseOther(known: FolderState, layout: Layout): void {
+  const { cluster, slots, manifest, dataDir } = layout;
   const instead = 'choose another spec.local.dataDir, or remove the folder to begin anew without its data';
   if (known.format !== 1)
     throw new LocalError(`${dataDir} was written by another release (format ${known.format}); ${instead}`);
@@ -199,6 +200,21 @@ function refuseOther(known: FolderState, { cluster, slots, manifest, dataDir }: 
       `${dataDir} holds a cluster of ${known.slots} slots, and ${manifest} says ${slots}: ` +
         `the number is fixed for the life of a cluster; write slots: ${known.slots}, or ${instead}`,
     );
+  refuseSurplus(known, layout);
+}
+
+/** Nodes that the manifest does not run any more may have the only copies: a person says that they are empty. */
+function refuseSurplus(known: FolderState, { nodes, manifest, dataDir }: Layout): void {
+  const surplus = known.nodes.filter(
+    (name) => !nodes.some((plan) => plan.name === name) && holdsStore(join(dataDir, 'nodes', name)),
+  );
+  if (surplus.length === 0) return;
+  const names = surplus.join(', ');
+  throw new LocalError(
+    `${manifest} runs ${nodes.length} nodes, and ${dataDir} holds the stores of ${names} too, which may have the only copies: ` +
+      `write nodes: ${known.nodes.length}, start, run ${surplus.map((name) => `chainctl drain ${name}`).join(' and ')}, ` +
+      `stop, move the folders of ${names} out of ${join(dataDir, 'nodes')}, and lower the number then`,
+  );
 }
 
 /** Files of stores without the file that says whose they are: somebody removed it, or this is no folder of ours. */
