@@ -1,6 +1,6 @@
 /** `drain` and `undrain`. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type DrainProgress, drainNode } from '../client/cluster.ts';
+import { clusterStatus, type DrainProgress, drainNode } from '../client/cluster.ts';
 import type { Context } from './context.ts';
 import { print } from './output.ts';
 
@@ -17,11 +17,25 @@ export async function drain({ settings, flags, world }: Context, node: string): 
     await sleep(lookMs);
     progress = await drainNode(order);
   }
+  const short = progress.left ? await copiesLeft(settings) : '';
+  if (short !== '') world.stderr.write(`warning: ${short}\n`);
   printDrain(
     { settings, world },
     node,
     progress,
     progress.left ? `${node} is in no chain` : `${node} leaves its chains`,
+  );
+}
+
+/** A drain goes on where no other node can take the copies: who ordered it must hear how many are left. */
+async function copiesLeft(settings: Context['settings']): Promise<string> {
+  const { chains } = await clusterStatus(settings);
+  const short = chains.filter(({ assignment, desired }) => assignment.members.length < desired);
+  if (short.length === 0) return '';
+  const fewest = Math.min(...short.map(({ assignment }) => assignment.members.length));
+  return (
+    `${short.length} of ${chains.length} chains have fewer copies than replicationFactor ${short[0]?.desired} wants now, ` +
+    `the fewest ${fewest}; add nodes, or take the drain back with chainctl undrain`
   );
 }
 

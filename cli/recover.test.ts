@@ -14,7 +14,10 @@ afterEach(async () => {
 });
 
 /** The admin server of a coordinator that says this about itself; the orders that it gets are kept. */
-async function coordinator(view: object): Promise<{ address: string; orders: unknown[] }> {
+async function coordinator(
+  view: object,
+  answersOrders = true,
+): Promise<{ address: string; orders: unknown[] }> {
   const orders: unknown[] = [];
   const server = createServer((request, response) => {
     let body = '';
@@ -23,6 +26,7 @@ async function coordinator(view: object): Promise<{ address: string; orders: unk
     });
     request.on('end', () => {
       if (request.method === 'POST') orders.push(JSON.parse(body));
+      if (request.method === 'POST' && !answersOrders) return;
       response.end(JSON.stringify(request.method === 'POST' ? { ok: true, message: 'state rebuilt' } : view));
     });
   });
@@ -38,6 +42,16 @@ test('recover takes the id that the nodes tell the coordinator', async () => {
   const ran = await shell(['recover', '--yes', '--coordinator', address]);
   expect(ran).toMatchObject({ code: 0, out: 'state rebuilt\n' });
   expect(orders).toEqual([{ kind: 'recover', clusterId: 'id-of-the-nodes', giveUp: [], giveUpSlots: [] }]);
+});
+
+test('an order that is not answered may have taken effect, and recover says so', async () => {
+  const { address, orders } = await coordinator({ leading: false, leader: address0, trouble: lost }, false);
+  const ran = await shell(['recover', '--yes', '--timeout', '500ms', '--coordinator', address]);
+  expect(orders).toHaveLength(1);
+  expect(ran).toMatchObject({
+    code: 4,
+    err: expect.stringMatching(/did not answer the order: .*may have taken effect.*chainctl status/),
+  });
 });
 
 test('what is given up is named in the order, nodes and slots', async () => {

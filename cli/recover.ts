@@ -123,7 +123,8 @@ async function order(admin: string, command: unknown, timeoutMs: number): Promis
         ? ((error as Error).cause as Error).message
         : (error as Error).message;
     throw new CommandFailed(
-      `UNAVAILABLE: the coordinator at ${admin} does not answer: ${why}`,
+      `UNAVAILABLE: the coordinator at ${admin} did not answer the order: ${why}; ` +
+        'it may have taken effect, or still may: look at chainctl status before you order it again',
       exitCodes.unavailable,
     );
   }
