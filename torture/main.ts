@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { LocalError } from '../local/local-error.ts';
 import { positive, whole } from '../sim/arguments.ts';
 import { createRandom } from '../sim/random.ts';
 import { planFaults } from './faults/plan.ts';
@@ -69,7 +70,10 @@ const words = process.argv.slice(2).filter((word, i, all) => word !== '--seed' &
 
 tell(`torture ${words.join(' ')}, seed ${seed}; data and logs in ${folder}`);
 mkdirSync(folder, { recursive: true });
-const { wrong, isVoid } = await run();
+const { wrong, isVoid } = await run().catch((error: unknown) => {
+  if (!(error instanceof LocalError)) throw error;
+  return { wrong: [error.message], isVoid: true };
+});
 process.exitCode = wrong.length > 0 ? 1 : isVoid ? 2 : 0;
 if (process.exitCode === 0) {
   await clean(folder);

@@ -111,6 +111,7 @@ test('a folder that misses a file of LevelDB, or has a damaged one, is refused a
     },
     'the MANIFEST that CURRENT names': (folder) =>
       writeFile(join(databaseOf(folder), 'CURRENT'), 'MANIFEST-999999\n'),
+    'the name in CURRENT': (folder) => writeFile(join(databaseOf(folder), 'CURRENT'), 'something\n'),
     table: async (folder) => rm((await files(folder, '.ldb'))[0]!),
   };
   for (const [what, damage] of Object.entries(damages)) {

@@ -152,8 +152,12 @@ async function checkCurrent(folder: string): Promise<void> {
     throw error.code === 'ENOENT' ? corrupt(folder, `${path} is missing`, error) : refused(folder, error);
   });
   const manifest = named.trimEnd();
-  // LevelDB itself refuses what is no name of a file.
-  if (!/^MANIFEST-\d+$/.test(manifest)) return;
+  if (!/^MANIFEST-\d+$/.test(manifest))
+    throw corrupt(
+      folder,
+      `${path} names ${JSON.stringify(manifest.slice(0, 40))}, which is no MANIFEST`,
+      undefined,
+    );
   await access(join(databaseOf(folder), manifest)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') throw corrupt(folder, `${path} names ${manifest}, which is missing`, error);
   });
