@@ -11,7 +11,7 @@ const arrows = {
   operator: ['protocol', 'manifest'],
   local: ['process', 'node', 'coordinator', 'client', 'manifest'],
   cli: ['client', 'local', 'manifest'],
-  'cluster-test': ['protocol', 'transport', 'process', 'node', 'coordinator', 'cli'],
+  'cluster-test': ['protocol', 'transport', 'process', 'node', 'coordinator', 'client', 'cli'],
   sim: ['protocol'],
   bench: ['client', 'protocol', 'transport', 'node', 'operator', 'manifest'],
   torture: [
