@@ -5,7 +5,7 @@ import type { ChainCluster } from '../manifest/types.ts';
 import { whySetAside } from '../node/store/aside.ts';
 import { exitCodes } from '../process/endings.ts';
 import { Child } from './child.ts';
-import { cannotWrite, DataFolder, type RunnerNote } from './folder.ts';
+import { cannotWrite, DataFolder, holdsStore, type RunnerNote } from './folder.ts';
 import { checkPorts } from './free-ports.ts';
 import { argumentsOf, configOf, type Layout, localHost } from './layout.ts';
 import { LocalError } from './local-error.ts';
@@ -140,7 +140,7 @@ class Running implements LocalCluster {
 
   #onDeath(child: Child, how: string, again: { readonly times: number; readonly ms: number }): void {
     this.#note();
-    const { name, role, logFile } = child.plan;
+    const { name, role, folder, logFile } = child.plan;
     const { report } = this.#options;
     if (how === `ended with code ${exitCodes.again}`) return report.say(`${name}: ${child.lastWords()}`);
     if (how.startsWith('was ended'))
@@ -154,8 +154,8 @@ class Running implements LocalCluster {
     else if (isNews)
       report.say(
         `${name} ${how}: ${words}; ` +
-          (role === 'node'
-            ? `the others go on, and it is tried again and again. Is its store lost? It begins blank and is filled from the others with: npx chainctl local blank ${name}`
+          (role === 'node' && !holdsStore(folder)
+            ? `the others go on; it begins blank and is filled from them with: npx chainctl local blank ${name}`
             : `it is tried again and again (log: ${logFile})`),
       );
   }

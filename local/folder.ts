@@ -71,7 +71,8 @@ export async function letBeginBlank(dataDir: string, node: string): Promise<void
   await writeFile(blankFile(dataDir, node), '');
 }
 
-const holdsStore = (folder: string): boolean => existsSync(join(folder, 'identity.json'));
+/** A node has begun in this folder. */
+export const holdsStore = (folder: string): boolean => existsSync(join(folder, 'identity.json'));
 
 /** A folder that this process alone may run. */
 export class DataFolder {
