@@ -4,6 +4,8 @@ import type { Rig } from '../rig/rig.ts';
 
 /** How long a cluster may take to be whole again before a fault that needs it whole is left out. */
 const wholeMs = 20_000;
+/** After so long every chain without a member that is gone says so. */
+const noticedMs = 2000;
 /** How long a replaced node may take to hold everything again. */
 const copiedMs = 90_000;
 
@@ -38,8 +40,11 @@ export async function replace(
     rig.revive(name);
     return '';
   });
-  if (leftOut === '') await rig.full(copiedMs);
-  return leftOut;
+  if (leftOut !== '') return leftOut;
+  // The old chains may still look full: their members have not noticed yet.
+  await sleep(noticedMs);
+  await rig.full(copiedMs);
+  return '';
 }
 
 export async function rollingRestart(rig: Rig): Promise<void> {
