@@ -242,7 +242,8 @@ export function overrideChain(s: CoordinatorState, slot: Slot, node: NodeName): 
       },
     ],
     joiner: null,
-    excluded: [...c.excluded, ...out],
+    // One that an order before left out, and that is named now, waits for nobody's lease but others'.
+    excluded: [...c.excluded, ...out].filter((x) => x.incarnation !== n.incarnation),
     handedOut: false,
     reason: `an operator ordered ${node} to carry the chain alone`,
   });

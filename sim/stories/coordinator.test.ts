@@ -61,6 +61,29 @@ describe('R6: leaving an incarnation out is two steps', () => {
   });
 });
 
+test('4.10: who is named by a second override waits for no lease of its own', () => {
+  const desk = leaderOf('ax');
+  const both = (version: number): void =>
+    desk.advance(200, ['l'], () => {
+      for (const n of 'ax') desk.beat('l', n, { version, end: position(1, 3) });
+    });
+  both(1);
+  desk.hold('l');
+  const order = (node: string): void => {
+    desk.command('l', { kind: 'override', slot: slot(0), node: nodeName(node) });
+  };
+  // The first one leaves x out; before that is saved somebody thinks better of it.
+  order('a');
+  order('x');
+  desk.release('l');
+  expect([names(desk), desk.chain.excluded.map((e) => e.node)]).toEqual([['x'], ['a']]);
+  for (let i = 0; i < 10; i++) both(1);
+  expect(desk.given('l', 'x')).toBe(3);
+  both(3);
+  const grants = desk.takeSent('l', 'x', 'grant');
+  expect(grants.at(-1)?.denied).toEqual([]);
+});
+
 test('P7: a heartbeat that comes late says nothing', () => {
   const desk = leaderOf('ax');
   const early = desk.nextBeat();
