@@ -5,6 +5,8 @@ import type { Plan } from './plan.ts';
 import { createRandom, type Random, streamOf } from './random.ts';
 import { pickLimits } from './tight.ts';
 
+const manySlots = 64;
+
 /** The plan of a seed; `change` sets what a targeted run wants otherwise. */
 export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
   // Other draws than those of the run itself, which begins with the same seed.
@@ -12,11 +14,13 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
   const replicationFactor = random.pick([1, 2, 2, 3, 3, 3, 3, 4]);
   const nodes = Math.max(replicationFactor, 2) + random.int(3);
   const os = random.chance(0.25);
+  // Many slots cost much time, so few runs have them.
+  const slots = random.chance(0.005) ? manySlots : random.pick([1, 1, 2, 2, 3, 4]);
+  const widths = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 10_000, 1000, 100];
   const plan: Plan = {
     seed,
     nodes,
-    // Many slots cost much time, so few runs have them.
-    slots: random.chance(0.005) ? 64 : random.pick([1, 1, 2, 2, 3, 4]),
+    slots,
     replicationFactor,
     coordinators: random.pick([1, 2, 2, 3]),
     clients: 3 + random.int(6),
@@ -40,7 +44,8 @@ export function planOf(seed: number, change: Partial<Plan> = {}): Plan {
       late: random.pick([0, 0.2, 0.6]),
       lateMs: random.pick([50, 1000, 4000]),
       repeat: random.pick([0, 0.2, 0.6]),
-      bytesPerMs: random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 10_000, 1000, 100]),
+      // What members of many chains say to each other while nobody writes would fill the narrowest.
+      bytesPerMs: Math.max(random.pick(widths), slots === manySlots ? 1000 : 0),
       queueBytes: random.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 100_000, 5000]),
     },
     disk: {
