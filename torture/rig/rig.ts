@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from '../../local/child.ts';
 import { checkPorts } from '../../local/free-ports.ts';
 import { argumentsOf, configOf, localHost, type ProcessPlan } from '../../local/layout.ts';
+import { exitCodes } from '../../process/endings.ts';
 import { Network } from '../network/network.ts';
 import { type LinkProxy, startForward, startProxy } from '../network/proxy.ts';
 import { type ChainsView, leadersView, troubleOf } from './admin.ts';
@@ -196,9 +197,10 @@ export class Rig {
       args: () => [...argumentsOf(plan, this.#laid.layout, true), ...own],
       onStart: () => {},
       onDeath: (child, how) => {
-        // It was told to end, because it could not go on.
-        if (how === 'ended with code 0') return;
         const death = { name: plan.name, how, words: child.lastWords() };
+        // It was told to end because it could not go on, or it ends to be started anew; or its small disk has no room to open.
+        if ([0, exitCodes.again].some((code) => how === `ended with code ${code}`)) return;
+        if (death.words.includes('make room on its disk')) return;
         this.deaths.push(death);
         this.#tell(`! ${plan.name} ${how}, and nobody killed it: ${death.words}`);
       },
