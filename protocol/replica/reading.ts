@@ -63,7 +63,10 @@ function readAt(
     if (held !== undefined && held !== version)
       return ctx.reply(
         tag,
-        failure('SESSION_LOST', `the write ${version}:${seq} of this session is not in the chain any more`),
+        failure(
+          'SESSION_LOST',
+          `the write ${version}:${seq} of this session is not in the chain any more: the chain lost it; begin a new session, and look at what depended on that write`,
+        ),
       );
   }
   fetchAt(r, ctx, tag, q, upTo, proof, until);

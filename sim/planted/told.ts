@@ -16,6 +16,9 @@ function filesOf(story: string): string[] {
     .map((f) => `sim/stories/${f}`);
 }
 
+/** Taken once: of stories told side by side, one would take the code that another has just set. */
+const { exitCode } = process;
+
 /**
  * The test that fails and what it says; null when the story ends as it should in spite of the patch.
  * @throws Error when the patch does not fit, when there is no such story, or when it can't be told at all.
@@ -24,7 +27,6 @@ export async function failingStory(patch: Patch, story: string): Promise<string 
   for (const edit of patch.edits) patchedFile(edit);
   const include = filesOf(story);
   if (include.length === 0) throw new Error(`no story of sim/stories names ${story}`);
-  const exitCode = process.exitCode;
   const vitest = await createVitest(
     {
       root,
