@@ -22,13 +22,13 @@ export const canRead = (r: Replica): boolean =>
 export function read(r: Replica, ctx: Context, tag: number, q: ReadRequest, until: MonoMs): void {
   switch (q.level) {
     case 'eventual':
-      return fetchAt(r, ctx, tag, q, r.commit, 'none', until);
+      return readAt(r, ctx, tag, q, r.commit, 'none', until);
     case 'session':
       return readSession(r, ctx, tag, q, until);
     case 'bounded':
       // Counted from the sending of the question to the tail, while the lease covered that moment (R16).
       if (isTail(r) ? ctx.leaseCovers(r) : ctx.mono - r.tailAskedAt <= q.boundMs)
-        return fetchAt(r, ctx, tag, q, newestOf(r, r.tailMark), 'none', until);
+        return readAt(r, ctx, tag, q, newestOf(r, r.tailMark), 'none', until);
       return boundedAsksTail(r, ctx, tag, q, until);
     case 'strong':
       return readStrong(r, ctx, tag, q, until);
@@ -69,7 +69,22 @@ function readAt(
         ),
       );
   }
-  fetchAt(r, ctx, tag, q, upTo, proof, until);
+  // The newest value at or below the mark: from memory, or from the store.
+  const item = newestAt(r, q, upTo);
+  if (item !== null) return answerRead(r, ctx, tag, storesValue(item.entry) ? item.entry.bytes : null, upTo);
+  const repaired = repairedRecord(r, q.key);
+  if (repaired !== undefined) return answerRead(r, ctx, tag, repaired?.bytes ?? null, upTo);
+  ctx.fetch(q.key, {
+    kind: 'read',
+    slot: r.slot,
+    tag,
+    request: q,
+    installed: r.installed,
+    emptied: r.emptied,
+    upTo,
+    proof,
+    until,
+  });
 }
 
 function boundedAsksTail(r: Replica, ctx: Context, tag: number, q: ReadRequest, until: MonoMs): void {
@@ -100,33 +115,6 @@ export function readPage(r: Replica, ctx: Context, ask: ListAsk): void {
   if (!ctx.leaseCovers(r)) return askAll(r, ctx, p);
   if (isTail(r) || r.log.end.seq === r.commit) return scanPage(r, ctx, ask, r.commit, 'lease');
   askTail(r, ctx, p);
-}
-
-/** The newest value at or below `upTo`: from memory, or from the store. */
-function fetchAt(
-  r: Replica,
-  ctx: Context,
-  tag: number,
-  q: ReadRequest,
-  upTo: Seq,
-  proof: 'none' | 'lease' | 'barrier',
-  until: MonoMs,
-): void {
-  const item = newestAt(r, q, upTo);
-  if (item !== null) return answerRead(r, ctx, tag, storesValue(item.entry) ? item.entry.bytes : null, upTo);
-  const repaired = repairedRecord(r, q.key);
-  if (repaired !== undefined) return answerRead(r, ctx, tag, repaired?.bytes ?? null, upTo);
-  ctx.fetch(q.key, {
-    kind: 'read',
-    slot: r.slot,
-    tag,
-    request: q,
-    installed: r.installed,
-    emptied: r.emptied,
-    upTo,
-    proof,
-    until,
-  });
 }
 
 function newestAt(r: Replica, q: ReadRequest, upTo: Seq): Item | null {
